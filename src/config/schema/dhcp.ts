@@ -1,0 +1,40 @@
+import * as v from "valibot";
+import { CAPABILITIES } from "./common.ts";
+import { anything, count, flag, list, text, UINT32 } from "./field.ts";
+
+export const DEFAULT_SOCKET = "/run/cni/dhcp.sock";
+
+const OPTION =
+  "The DHCP option: dhcp-client-identifier, subnet-mask, routers, host-name, user-class, " +
+  "vendor-class-identifier, or its number from 0 to 255; required.";
+const EXAMPLES = { examples: ["host-name", "60"] };
+
+export const dhcpIpam = v.strictObject({
+  type: text("The plugin: dhcp.", { const: "dhcp" }),
+  daemonSocketPath: text(`The socket of the DHCP daemon; default ${DEFAULT_SOCKET}.`, {
+    default: DEFAULT_SOCKET,
+  }),
+  provide: list(
+    "Options to send to the server; default none.",
+    v.strictObject({
+      option: text(OPTION, EXAMPLES),
+      value: text("The text to send, at most 255 bytes; default none."),
+      fromArg: text("The key of CNI_ARGS whose value to send; wins over value; default none.", {
+        examples: ["K8S_POD_NAME"],
+      }),
+    }),
+    256,
+  ),
+  request: list(
+    "Options to ask the server for; default none besides the subnet mask and the routers.",
+    v.strictObject({
+      option: text(OPTION, EXAMPLES),
+      skipDefault: flag("Do not ask for the subnet mask and the routers by default; default false.", {
+        default: false,
+      }),
+    }),
+    256,
+  ),
+  priority: count("The metric of all routes that the server sends; default 0, which sets none.", UINT32),
+  capabilities: anything(CAPABILITIES),
+});
