@@ -1,0 +1,40 @@
+import type { Family } from "../ip/address.ts";
+import { type Cidr, formatCidr } from "../ip/cidr.ts";
+
+/** A pool: the addresses of one network range under one `network_name` ("" being one too). */
+export type Pool = { readonly networkName: string; readonly range: Cidr };
+
+declare const brand: unique symbol;
+
+/** The name of a set of addresses within which each has one owner: a pool, or all pools of a realm. */
+export type Space = string & { readonly [brand]: "Space" };
+
+/** The space of one pool. The text before the first "@" has none, so no two pools share a name. */
+export function poolSpace(pool: Pool): Space {
+  return `${formatCidr(pool.range)}@${pool.networkName}` as Space;
+}
+
+/** The space of a realm: all pools of a `network_name` that check for overlap, one family at a time. */
+export function realmSpace(networkName: string, family: Family): Space {
+  return `${family}@${networkName}` as Space;
+}
+
+/**
+ * The spaces in which an address of the pool must be free: always its pool's, and the realm's unless
+ * `enable_overlapping_ranges` is false, which makes the range a realm of its own.
+ */
+export function spacesOf(pool: Pool, overlapCheck: boolean): readonly Space[] {
+  const own = poolSpace(pool);
+  return overlapCheck ? [realmSpace(pool.networkName, pool.range.family), own] : [own];
+}
+
+export function samePool(a: Pool, b: Pool): boolean {
+  return poolSpace(a) === poolSpace(b);
+}
+
+/** A pool for people: its range, and its network name where it has one. */
+export function describePool(pool: Pool): string {
+  return pool.networkName === ""
+    ? formatCidr(pool.range)
+    : `${formatCidr(pool.range)} of ${pool.networkName}`;
+}

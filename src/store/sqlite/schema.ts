@@ -1,0 +1,65 @@
+import type { Database } from "bun:sqlite";
+
+/** The layout below; a database of a later one is refused rather than misread. */
+export const LAYOUT_VERSION = 1;
+
+/**
+ * One row an address, unique in its pool and (where the overlap check is on) in its realm by the database
+ * itself. `run` holds the same addresses as maximal runs for each space, so that the lowest free address is
+ * found by two look-ups whatever the pool's size. Addresses are hexadecimal texts of 8 or 32 digits: they sort
+ * as numbers and can be read in any SQLite shell.
+ */
+const LAYOUT = `
+CREATE TABLE space (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE pool (
+  space INTEGER PRIMARY KEY REFERENCES space (id),
+  network_name TEXT NOT NULL,
+  range TEXT NOT NULL,
+  UNIQUE (network_name, range)
+);
+CREATE TABLE claim (
+  pool INTEGER NOT NULL REFERENCES pool (space),
+  address TEXT NOT NULL,
+  realm INTEGER REFERENCES space (id),
+  pod_namespace TEXT NOT NULL,
+  pod_name TEXT NOT NULL,
+  pod_uid TEXT,
+  ifname TEXT NOT NULL,
+  sandbox TEXT NOT NULL,
+  node TEXT NOT NULL,
+  network TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  since INTEGER NOT NULL,
+  PRIMARY KEY (pool, address)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX claim_in_realm ON claim (realm, address) WHERE realm IS NOT NULL;
+CREATE INDEX claim_by_pod ON claim (pod_namespace, pod_name, ifname);
+CREATE INDEX claim_by_sandbox ON claim (sandbox, ifname);
+CREATE INDEX claim_by_address ON claim (address);
+CREATE TABLE run (
+  space INTEGER NOT NULL REFERENCES space (id),
+  first TEXT NOT NULL,
+  last TEXT NOT NULL,
+  PRIMARY KEY (space, first)
+) WITHOUT ROWID;
+PRAGMA user_version = ${LAYOUT_VERSION};
+`;
+
+/** The layout version of the database; 0 for one that is new. */
+export function layoutVersion(db: Database): number {
+  const row = db.query<{ user_version: number }, []>("PRAGMA user_version").get();
+  return row?.user_version ?? 0;
+}
+
+/** Makes the tables of a new database. Many processes may try at once: one does it, the others wait and see. */
+export function createLayout(db: Database): void {
+  db.run("PRAGMA journal_mode = WAL");
+  db.run("BEGIN IMMEDIATE");
+  try {
+    if (layoutVersion(db) === 0) db.run(LAYOUT);
+    db.run("COMMIT");
+  } catch (error) {
+    db.run("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,159 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { acquire, storeContract, summary } from "../contract.ts";
+import { MemoryStore } from "../memory/memory.ts";
+import { SqliteStore } from "./sqlite.ts";
+
+const folders: string[] = [];
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "berth-sqlite-"));
+  folders.push(folder);
+  return folder;
+}
+
+function open(path: string, readOnly = false): SqliteStore {
+  const store = SqliteStore.open(path, { patience: 5000, readOnly });
+  if (!store.ok) throw new Error(`${store.error.code}: ${store.error.message}`);
+  return store.value;
+}
+
+async function dispose(): Promise<void> {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+}
+
+storeContract("sqlite", async () => open(join(newFolder(), "ipam.db")), dispose);
+
+describe("SqliteStore", () => {
+  async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), "berth-sqlite-"));
+    try {
+      await body(folder);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test("what was acknowledged is there after reopening, also without a clean close", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "sub", "ipam.db");
+      const first = open(path);
+      await first.commit([acquire("10.0.0.0/24", { pod: "a", uid: "u" })]);
+      expect(statSync(join(folder, "sub")).mode & 0o777).toBe(0o700);
+      const second = open(path, true);
+      const claims = await second.claims({});
+      expect(claims.ok && claims.value[0]?.owner).toEqual({
+        pod: { namespace: "default", name: "a", uid: "u" },
+        ifname: "net1",
+        sandbox: "sandbox-a",
+      });
+      first.close();
+      second.close();
+    }));
+
+  test("two handles on one database never give one address twice", () =>
+    inFolder(async (folder) => {
+      const stores = [open(join(folder, "ipam.db")), open(join(folder, "ipam.db"))];
+      const seen: string[] = [];
+      for (let index = 0; index < 40; index++) {
+        const outcome = await stores[index % 2]?.commit([acquire("10.0.0.0/24", { pod: `p${index}` })]);
+        seen.push(summary(outcome?.ok ? outcome.value[0] : undefined));
+      }
+      expect(new Set(seen).size).toBe(40);
+      for (const store of stores) store.close();
+    }));
+
+  test("gives what the memory store gives, and its runs are the maximal runs of its claims", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "ipam.db");
+      const sqlite = open(path);
+      const memory = new MemoryStore();
+      const range = fc.constantFrom("10.0.0.0/27", "10.0.0.0/26", "fd00::/122");
+      const step = fc.tuple(fc.nat(40), range, fc.boolean(), fc.boolean());
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+          for (const [pod, text, overlapCheck, adds] of steps) {
+            const change = adds
+              ? acquire(text, { pod: `p${pod}`, overlapCheck })
+              : ({ kind: "release", sandbox: `sandbox-p${pod}`, ifname: "net1" } as const);
+            const [a, b] = [await sqlite.commit([change]), await memory.commit([change])];
+            expect(a.ok && summary(a.value[0])).toBe(b.ok && summary(b.value[0]));
+          }
+          expect(runsOf(path)).toEqual(derivedRuns(path));
+        }),
+        { numRuns: 15 },
+      );
+      sqlite.close();
+    }));
+
+  test("a file that is no database is refused and left alone", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "ipam.db");
+      writeFileSync(path, "this is not a database, and somebody may still need it".repeat(100));
+      const size = statSync(path).size;
+      const store = SqliteStore.open(path, { patience: 100 });
+      expect(store.ok ? "opened" : store.error.code).toBe("store_corrupt");
+      expect(statSync(path).size).toBe(size);
+    }));
+
+  test("a path that cannot be, an empty database to look at, a later layout", () =>
+    inFolder(async (folder) => {
+      const codeOf = (path: string, readOnly = false) => {
+        const store = SqliteStore.open(path, { patience: 100, readOnly });
+        return store.ok ? "opened" : store.error.code;
+      };
+      writeFileSync(join(folder, "file"), "");
+      expect(codeOf(join(folder, "file", "below", "ipam.db"))).toBe("store_unavailable");
+      expect(codeOf(join(folder, "missing.db"), true)).toBe("store_unavailable");
+      const path = join(folder, "later.db");
+      const later = new Database(path, { create: true });
+      later.run("PRAGMA user_version = 99");
+      later.close();
+      expect(codeOf(path)).toBe("store_version");
+    }));
+
+  test("a writer that another one blocks for too long gets a busy error, not a hang", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "ipam.db");
+      open(path).close();
+      const blocker = new Database(path);
+      blocker.run("BEGIN IMMEDIATE");
+      const store = SqliteStore.open(path, { patience: 50 });
+      if (!store.ok) throw new Error(store.error.message);
+      const outcome = await store.value.commit([acquire("10.0.0.0/24")]);
+      expect(outcome.ok ? "committed" : outcome.error.code).toBe("store_busy");
+      blocker.run("ROLLBACK");
+      expect((await store.value.commit([acquire("10.0.0.0/24")])).ok).toBe(true);
+      blocker.close();
+      store.value.close();
+    }));
+});
+
+type Run = { space: number; first: string; last: string };
+
+function runsOf(path: string): Run[] {
+  const db = new Database(path, { readonly: true });
+  const rows = db.query<Run, []>("SELECT space, first, last FROM run ORDER BY space, first").all();
+  db.close();
+  return rows;
+}
+
+/** The runs as they must be, made from table `claim` alone. */
+function derivedRuns(path: string): Run[] {
+  const db = new Database(path, { readonly: true });
+  const sql = `SELECT pool AS space, address FROM claim
+    UNION ALL SELECT realm, address FROM claim WHERE realm IS NOT NULL ORDER BY 1, 2`;
+  const rows = db.query<{ space: number; address: string }, []>(sql).all();
+  db.close();
+  const runs: Run[] = [];
+  for (const { space, address } of rows) {
+    const run = runs.at(-1);
+    if (run?.space === space && BigInt(`0x${run.last}`) + 1n === BigInt(`0x${address}`)) run.last = address;
+    else runs.push({ space, first: address, last: address });
+  }
+  return runs;
+}

@@ -1,0 +1,129 @@
+import { constants, Database } from "bun:sqlite";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
+import { planAcquire, type View } from "../../allocation/plan.ts";
+import { err, ok, type Result } from "../../result.ts";
+import { comparePools } from "../order.ts";
+import type { ClaimFilter, PoolUsage, Store, StoreError } from "../store.ts";
+import { Claims } from "./claims.ts";
+import { storeErrorOf } from "./error.ts";
+import { createLayout, LAYOUT_VERSION, layoutVersion } from "./schema.ts";
+import { Spaces } from "./space.ts";
+
+export type SqliteOptions = {
+  /** How long to wait for another process's write, in milliseconds. */
+  readonly patience: number;
+  /** Open what exists and write nothing: a person looks. */
+  readonly readOnly?: boolean;
+};
+
+/** The embedded store: one database file on one host, shared by any number of processes. */
+export class SqliteStore implements Store {
+  readonly name: string;
+  readonly #db: Database;
+  readonly #spaces: Spaces;
+  readonly #claims: Claims;
+  readonly #view: View;
+
+  private constructor(path: string, db: Database) {
+    this.name = `sqlite ${path}`;
+    this.#db = db;
+    this.#spaces = new Spaces(db);
+    this.#claims = new Claims(db, this.#spaces);
+    this.#view = {
+      used: (space, family) => this.#spaces.used(space, family),
+      claimsOf: (pod, ifname) => this.#claims.ofPod(pod, ifname),
+      holder: (pool, address, overlapCheck) => this.#claims.holder(pool, address, overlapCheck),
+    };
+  }
+
+  /** Opens the database and makes file, directory (0700) and tables where they are missing. */
+  static open(path: string, { patience, readOnly = false }: SqliteOptions): Result<SqliteStore, StoreError> {
+    const name = `sqlite ${path}`;
+    let db: Database | undefined;
+    try {
+      if (!readOnly && !existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      db = new Database(path, readOnly ? { readonly: true } : { create: true, readwrite: true });
+      db.run(`PRAGMA busy_timeout = ${Math.max(0, Math.round(patience))}`);
+      // An acknowledged address must survive a power cut: FULL syncs the log at every commit.
+      db.run("PRAGMA synchronous = FULL");
+      db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+      if (layoutVersion(db) === 0 && !readOnly) createLayout(db);
+      const version = layoutVersion(db);
+      if (version === LAYOUT_VERSION) return ok(new SqliteStore(path, db));
+      db.close();
+      return err(wrongVersion(name, version));
+    } catch (error) {
+      db?.close();
+      return err(storeErrorOf(error, name));
+    }
+  }
+
+  async commit(changes: readonly Change[]): Promise<Result<readonly Outcome[], StoreError>> {
+    return this.#transaction("BEGIN IMMEDIATE", () => changes.map((change) => this.#carryOut(change)));
+  }
+
+  async preview(request: Acquire): Promise<Result<AllocationError | undefined, StoreError>> {
+    return this.#transaction("BEGIN", () => {
+      const plan = planAcquire(request, this.#view);
+      return plan.ok ? undefined : plan.error;
+    });
+  }
+
+  async claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>> {
+    return this.#transaction("BEGIN", () => this.#claims.matching(filter));
+  }
+
+  async pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
+    return this.#transaction("BEGIN", () =>
+      [...this.#claims.pools()].sort((a, b) => comparePools(a.pool, b.pool)),
+    );
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #transaction<T>(begin: string, body: () => T): Result<T, StoreError> {
+    try {
+      this.#db.run(begin);
+      const value = body();
+      this.#db.run("COMMIT");
+      return ok(value);
+    } catch (error) {
+      this.#spaces.reset();
+      this.#rollBack();
+      return err(storeErrorOf(error, this.name));
+    }
+  }
+
+  /** Some errors (a full disk, say) have rolled back already; another ROLLBACK would hide the first error. */
+  #rollBack(): void {
+    if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+  }
+
+  #carryOut(change: Change): Outcome {
+    if (change.kind === "release") return this.#free(this.#claims.ofSandbox(change.sandbox, change.ifname));
+    if (change.kind === "collect") return this.#free(this.#claims.stale(change));
+    const plan = planAcquire(change, this.#view);
+    if (!plan.ok) return { kind: "refused", error: plan.error };
+    for (const claim of plan.value.renewed) this.#claims.renew(claim);
+    for (const claim of plan.value.created) this.#claims.insert(claim);
+    return { kind: "acquired", claims: plan.value.claims, created: plan.value.created.length };
+  }
+
+  #free(claims: readonly Claim[]): Outcome {
+    for (const claim of claims) this.#claims.delete(claim);
+    return { kind: "released", claims };
+  }
+}
+
+function wrongVersion(store: string, version: number): StoreError {
+  if (version === 0) {
+    const hint = "no pod has been given an address through it yet; is the path right?";
+    return { code: "store_unavailable", retry: "permanent", store, message: "the database is empty", hint };
+  }
+  const message = `the database has layout ${version}, this program knows ${LAYOUT_VERSION}`;
+  return { code: "store_version", retry: "permanent", store, message, hint: "use the newer program" };
+}

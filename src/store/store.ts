@@ -1,0 +1,54 @@
+import type { Acquire, AllocationError, Change, Claim, Outcome } from "../allocation/claim.ts";
+import type { Pool } from "../allocation/pool.ts";
+import type { Address } from "../ip/address.ts";
+import type { Result } from "../result.ts";
+
+/**
+ * Why a store cannot answer. `retry` is the class that decides what a caller does: a transient fault goes away
+ * by itself, a permanent one needs a person, a bug needs us.
+ */
+export type StoreError = {
+  readonly code:
+    | "store_busy"
+    | "store_unavailable"
+    | "store_full"
+    | "store_corrupt"
+    | "store_version"
+    | "store_bug";
+  readonly retry: "transient" | "permanent" | "bug";
+  /** Which store, as its owner would look for it: a path, an address. */
+  readonly store: string;
+  readonly message: string;
+  readonly hint: string;
+};
+
+export type PoolUsage = { readonly pool: Pool; readonly used: bigint };
+
+/** Which claims are wanted; an absent key does not restrict. */
+export type ClaimFilter = {
+  readonly address?: Address;
+  readonly pod?: { readonly namespace: string; readonly name: string };
+  readonly attachment?: { readonly sandbox: string; readonly ifname: string };
+};
+
+/**
+ * Keeps who owns which address. An address is owned when, and only when, `commit` has acknowledged it. All
+ * implementations pass `contract.ts`.
+ */
+export interface Store {
+  /** For people and logs. */
+  readonly name: string;
+  /**
+   * Carries out the changes in their order in one durable step. Each is all or nothing by itself: one that is
+   * refused changes nothing and does not disturb the others. An error means that nothing of it all is done, or,
+   * where the answer was lost, that repeating it is safe.
+   */
+  commit(changes: readonly Change[]): Promise<Result<readonly Outcome[], StoreError>>;
+  /** What `commit` would answer to the acquisition now. Changes nothing. */
+  preview(request: Acquire): Promise<Result<AllocationError | undefined, StoreError>>;
+  /** In the order of pool and address. */
+  claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>>;
+  /** In the order of network name and range. */
+  pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
+  close(): void;
+}
