@@ -5,6 +5,8 @@ const OTHER_SPELLINGS = new Map([
   ["overlapping_ranges", "enable_overlapping_ranges"],
   ["destination", "dst"], // the Network object of the Cluster Network Operator
   ["gateway", "gw"],
+  ["dst", "destination"],
+  ["gw", "gateway"],
   ["ip", "address"],
   ["ips", "addresses"],
 ]);

@@ -1,28 +1,10 @@
+import type { AssignedAddress, Dns, Route } from "../cni/result.ts";
 import type { Address } from "../ip/address.ts";
-import type { InterfaceAddress } from "../ip/cidr.ts";
 import type { Interval } from "../ip/interval.ts";
 import type { AddressRange } from "../ip/range.ts";
+import type { LogLevel } from "../log.ts";
 
-// Addresses, routes and dns have the shape that src/cni prints.
-export type AssignedAddress = { readonly address: InterfaceAddress; readonly gateway?: Address };
-
-export type Route = {
-  /** Host bits are kept: upstream prints them. */
-  readonly dst: InterfaceAddress;
-  readonly gw?: Address;
-  readonly mtu?: number;
-  readonly advmss?: number;
-  readonly priority?: number;
-  readonly table?: number;
-  readonly scope?: number;
-};
-
-export type Dns = {
-  readonly nameservers?: readonly string[];
-  readonly domain?: string;
-  readonly search?: readonly string[];
-  readonly options?: readonly string[];
-};
+export type { AssignedAddress, Dns, Route };
 
 export type StaticConfig = {
   readonly addresses: readonly AssignedAddress[];
@@ -63,7 +45,7 @@ export type RangeConfig = {
   readonly exclude: readonly Interval[];
 };
 
-export type LogLevel = "debug" | "verbose" | "error" | "panic";
+export type { LogLevel };
 
 export type WhereaboutsConfig = {
   /** One address each, in this order; empty where only `addresses` are wanted. */

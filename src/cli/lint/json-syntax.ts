@@ -20,13 +20,15 @@ type Repair =
 type ErrorName = ReturnType<typeof printParseErrorCode>;
 type Diagnosis = {
   readonly offset: number;
+  /** What the path of the fault leads to, if it is not what stands at the offset. */
+  readonly about?: number;
   readonly message: string;
   readonly hint: string;
   readonly repair: Repair;
 };
 
 const MOST_FAULTS = 30;
-const CALLOUT = "remove it: a number behind a value is a callout copied from documentation";
+const CALLOUT = "a number behind a value is a callout copied from documentation";
 
 /**
  * The mistakes of a JSON text, as Go would refuse it: without comments and trailing commas. Each is repaired in
@@ -43,8 +45,8 @@ export function findFaults(original: string): { faults: SyntaxFault[]; text: str
     const next = errors.findIndex((error) => !handled.has(idOf(error)));
     const error = errors[next];
     if (error === undefined) break;
-    const { offset, message, hint, repair } = diagnose(text, error);
-    faults.push({ offset, path: pathOf(text, error.offset), message, hint });
+    const { offset, about, message, hint, repair } = diagnose(text, error);
+    faults.push({ offset, path: pathOf(text, about ?? error.offset), message, hint });
     if (repair.kind === "stop") break;
     if (repair.kind === "replace") {
       text = text.slice(0, repair.start) + repair.by + text.slice(repair.end);
@@ -161,11 +163,7 @@ function diagnoseToken(text: string, offset: number, name: ErrorName): Diagnosis
   }
   const isWord = /^[^,:[\]{}"]/.test(token);
   if (isWord && /[:[]$/.test(before) && name === "InvalidSymbol") return diagnoseValue(token, offset);
-  if (isWord && name !== "EndOfFileExpected") {
-    const hint = /^\d+$/.test(token) ? CALLOUT : "remove it, or put it in double quotes";
-    const message = `${token.slice(0, 40)} stands where nothing may stand`;
-    return { offset, message, hint, repair: blank(text, offset, end) };
-  }
+  if (isWord && name !== "EndOfFileExpected") return diagnoseStray(text, offset, end);
   if (name === "ValueExpected" && before.endsWith(":")) {
     return {
       offset,
@@ -176,6 +174,18 @@ function diagnoseToken(text: string, offset: number, name: ErrorName): Diagnosis
   }
   const message = token === "" ? "the JSON ends too early" : `${JSON.stringify(token)} may not stand here`;
   return { offset, message, hint: "check the brackets and quotes before it", repair: stop };
+}
+
+/** A word or number that belongs to nothing; with the comma before it, if that separates nothing else. */
+function diagnoseStray(text: string, offset: number, end: number): Diagnosis {
+  const token = text.slice(offset, end);
+  const before = text.slice(0, offset).trimEnd();
+  const isLast = before.endsWith(",") && /^\s*[}\]]/.test(text.slice(end));
+  const what = isLast ? "remove it and the comma before it" : "remove it";
+  const hint = /^\d+$/.test(token) ? `${what}: ${CALLOUT}` : `${what}, or put it in double quotes`;
+  const message = `${token.slice(0, 40)} stands where nothing may stand`;
+  const about = before.replace(/,$/, "").trimEnd().length - 1;
+  return { offset, about, message, hint, repair: blank(text, isLast ? before.length - 1 : offset, end) };
 }
 
 function diagnoseValue(token: string, offset: number): Diagnosis {

@@ -4,6 +4,8 @@ import type { Segment } from "../../config/index.ts";
 export type Tree = {
   readonly value: unknown;
   readonly offset: number;
+  /** Where it ends, if that is known. */
+  readonly end?: number;
   readonly members?: ReadonlyMap<string, Member>;
   readonly items?: readonly Tree[];
   /** How a text is written, for a text that holds a configuration. */
@@ -52,8 +54,9 @@ export function offsetOf(tree: Tree, path: readonly Segment[], target: "key" | "
   return offset;
 }
 
-/** The path of the last thing that starts at or before an offset. */
+/** The path of the last thing that starts at or before an offset; not into what has ended by then. */
 export function pathAt(tree: Tree, offset: number): Segment[] {
+  if (tree.end !== undefined && tree.end < offset) return [];
   const children: [Segment, number, Tree][] = [
     ...[...(tree.members ?? [])].map(([key, { keyOffset, tree }]): [Segment, number, Tree] => [
       key,

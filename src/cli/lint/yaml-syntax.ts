@@ -6,22 +6,29 @@ import type { LintIssue } from "./issue.ts";
 export function explainYaml(error: YAMLError, text: string, path: readonly Segment[]): LintIssue {
   const [start] = error.pos;
   const rest = text.slice(start, start + 40).split("\n")[0] ?? "";
-  const isWarning = error.name === "YAMLWarning";
+  const callout = /^\d+(?=\s*$)/.exec(rest)?.[0];
+  const [said = error.code] = error.message.split("\n");
   return {
-    severity: isWarning ? "warning" : "error",
+    severity: error.name === "YAMLWarning" ? "warning" : "error",
     code: "yaml_syntax",
     path: formatPath(path),
     value: rest,
-    message: error.message.split("\n")[0] ?? error.code,
-    hint: hintOf(error, rest),
+    message: callout === undefined ? said : `${callout} stands where nothing may stand`,
+    hint: callout === undefined ? hintOf(error) : CALLOUT,
   };
 }
 
-function hintOf({ code }: YAMLError, rest: string): string {
-  if (code === "TAB_AS_INDENT") return "indent with spaces";
-  if (code === "DUPLICATE_KEY") return "remove one of the two";
-  if (/^\d+\s*$/.test(rest))
-    return "remove it: a number behind a value is a callout copied from documentation";
-  if (code === "BAD_INDENT") return "indent what belongs together by the same number of spaces";
-  return "correct it; the rest was read as far as possible";
+const CALLOUT = "remove it: a number behind a value is a callout copied from documentation";
+
+function hintOf({ code }: YAMLError): string {
+  switch (code) {
+    case "TAB_AS_INDENT":
+      return "indent with spaces";
+    case "DUPLICATE_KEY":
+      return "remove one of the two";
+    case "BAD_INDENT":
+      return "indent what belongs together by the same number of spaces";
+    default:
+      return "correct it; the rest was read as far as possible";
+  }
 }

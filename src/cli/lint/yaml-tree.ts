@@ -51,11 +51,11 @@ class TreeBuilder {
     if (isMap(node)) {
       const members = this.#membersOf(node.items);
       const value = Object.fromEntries([...members].map(([key, { tree }]) => [key, tree.value]));
-      return { value, offset, members, isFlow: node.flow === true };
+      return { value, offset, end: node.range?.[1] ?? offset, members, isFlow: node.flow === true };
     }
     if (isSeq(node)) {
       const items = node.items.map((item) => this.#treeOfUnknown(item, offset));
-      return { value: items.map(({ value }) => value), offset, items };
+      return { value: items.map(({ value }) => value), offset, end: node.range?.[1] ?? offset, items };
     }
     return isScalar(node) ? this.#scalarOf(node, offset) : { value: undefined, offset };
   }

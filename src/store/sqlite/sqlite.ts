@@ -1,5 +1,5 @@
 import { constants, Database } from "bun:sqlite";
-import { existsSync, mkdirSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
 import { planAcquire, type View } from "../../allocation/plan.ts";
@@ -44,6 +44,8 @@ export class SqliteStore implements Store {
     let db: Database | undefined;
     try {
       if (!readOnly && !existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      // Who may read the file learns every pod's address; who may write it owns the network.
+      if (!readOnly) closeSync(openSync(path, "a", 0o600));
       db = new Database(path, readOnly ? { readonly: true } : { create: true, readwrite: true });
       db.run(`PRAGMA busy_timeout = ${Math.max(0, Math.round(patience))}`);
       // An acknowledged address must survive a power cut: FULL syncs the log at every commit.

@@ -1,0 +1,41 @@
+# Two commands matter: `make demo` shows the main job, `make test` proves it. Each installs what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+BIN := node_modules/.bin
+BUN := $(BIN)/bun
+
+.PHONY: help demo test bench build lint format schema setup clean
+.DEFAULT_GOAL := help
+
+help: ## print this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: ## install the packages of the lock file and, as root, the Debian packages that tests and demo need
+	@tools/setup.sh
+
+build: setup ## make dist/berth and the plugins in dist/cni
+	@tools/build.sh dist
+
+lint: setup ## types, style, and the direction of imports
+	$(BIN)/tsc
+	$(BIN)/biome check --error-on-warnings
+	$(BUN) tools/layout.ts
+	$(BUN) tools/schema.ts --check
+
+format: setup ## let Biome rewrite what it can
+	$(BIN)/biome check --write
+
+schema: setup ## write docs/schema anew
+	$(BUN) tools/schema.ts
+
+test: build lint ## all tests; as root those with real plugins and namespaces too
+	$(BUN) test src test
+
+demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
+	@$(BUN) test/demo/main.ts
+
+bench: build ## measure Berth and the installed peers in one run; writes bench/RESULTS.md
+	@$(BUN) bench/main.ts
+
+clean: ## remove what was built
+	rm -rf dist

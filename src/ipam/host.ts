@@ -1,0 +1,18 @@
+import type { StoreChoice } from "../config/index.ts";
+import type { Log } from "../log.ts";
+import type { Result } from "../result.ts";
+import type { Store, StoreError } from "../store/store.ts";
+
+/** What a plugin call needs from the machine; one-shot process, agent and simulation each bring their own. */
+export interface Host {
+  /** The store that a configuration names. The host opens and closes it. */
+  store(choice: StoreChoice): Result<Store, StoreError>;
+  /** The text of a small file; undefined if there is none. */
+  readFile(path: string): string | undefined;
+  /** What tells network namespaces apart; undefined if the path cannot be read. */
+  netnsId(path: string): string | undefined;
+  readonly node: string;
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly log: Log;
+}

@@ -1,0 +1,58 @@
+import type { CniError } from "../cni/error.ts";
+import { CniCode, cniError } from "../cni/error.ts";
+import { isObject } from "../cni/json.ts";
+import type { CniRequest } from "../cni/request.ts";
+import {
+  type Checked,
+  type FlatFile,
+  flatFileCandidates,
+  formatIssue,
+  readStoreChoice,
+  readWhereabouts,
+  type StoreChoice,
+  type WhereaboutsConfig,
+} from "../config/index.ts";
+import { err, ok, type Result } from "../result.ts";
+import { configFailure } from "./failure.ts";
+import type { Host } from "./host.ts";
+
+/** The configuration of a whereabouts call, joined with the node's flat file where there is one. */
+export function loadWhereabouts(request: CniRequest, host: Host): Result<WhereaboutsConfig, CniError> {
+  return load(request, host, readWhereabouts);
+}
+
+/** Only where the claims are kept: all that DEL and GC need to know. */
+export function loadStoreChoice(request: CniRequest, host: Host): Result<StoreChoice, CniError> {
+  return load(request, host, readStoreChoice);
+}
+
+function load<T>(
+  request: CniRequest,
+  host: Host,
+  read: (ipam: unknown, flat?: FlatFile) => Checked<T>,
+): Result<T, CniError> {
+  const ipam = request.config["ipam"];
+  const flat = findFlatFile(ipam, host);
+  if (!flat.ok) return flat;
+  const { config, issues } = flat.value ? read(ipam, flat.value) : read(ipam);
+  for (const issue of issues) {
+    if (issue.severity === "warning") host.log("verbose", formatIssue(issue), { code: issue.code, network: request.network });
+  }
+  return config === undefined ? err(configFailure(issues)) : ok(config);
+}
+
+/** The first flat file in upstream's search order; having none is fine, an unreadable one is not. */
+function findFlatFile(ipam: unknown, host: Host): Result<FlatFile | undefined, CniError> {
+  const given = isObject(ipam) ? ipam["configuration_path"] : undefined;
+  for (const path of flatFileCandidates(typeof given === "string" ? given : undefined)) {
+    const text = host.readFile(path);
+    if (text === undefined) continue;
+    try {
+      return ok({ path, content: JSON.parse(text) });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return err(cniError(CniCode.internal, `the flat file ${path} is not JSON: ${why}`, "berth lint --flat shows the place"));
+    }
+  }
+  return ok(undefined);
+}

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Installs what the other targets need: the npm packages of the lock file, and with root the Debian packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=node_modules/.package-lock.json
+if [ ! -x node_modules/.bin/bun ] || [ package-lock.json -nt "$stamp" ]; then
+  echo "setup: installing the npm packages of package-lock.json"
+  # scriptc's install step only warms a cache, and bun's only renames its executable: neither is needed.
+  npm ci --no-audit --no-fund --loglevel=error
+  touch "$stamp"
+fi
+
+missing=()
+[ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
+command -v ip >/dev/null || missing+=(iproute2)
+command -v ping >/dev/null || missing+=(iputils-ping)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: not root, so ${missing[*]} stay away; tests and demo with real namespaces are left out"
+elif ! command -v apt-get >/dev/null; then
+  echo "setup: no apt-get here, so ${missing[*]} stay away; tests and demo with real namespaces are left out"
+else
+  echo "setup: installing the Debian packages ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
