@@ -12,7 +12,8 @@ const offences: string[] = [];
 for await (const path of new Glob("src/**/*.ts").scan(".")) {
   const [, folder = "", ...below] = path.split("/");
   if (below.length === 0 || path.endsWith(".test.ts") || path.endsWith("/contract.ts")) continue;
-  if (!ORDER.includes(folder)) offences.push(`${path}: the folder ${folder} is not in the list of tools/layout.ts`);
+  if (!ORDER.includes(folder))
+    offences.push(`${path}: the folder ${folder} is not in the list of tools/layout.ts`);
   const text = await Bun.file(path).text();
   for (const [, target = ""] of text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)) {
     const offence = check(folder, below.length, target);
@@ -32,7 +33,9 @@ function check(folder: string, depth: number, target: string): string | undefine
   if (up < depth || ROOT_FILES.has(target.replace(/^(\.\.\/)+/, "../"))) return undefined;
   const other = target.split("/")[up] ?? "";
   if (up > depth || other === folder) return undefined;
-  return ORDER.indexOf(other) < ORDER.indexOf(folder) ? undefined : `${folder} lies above ${other} and imports ${target}`;
+  return ORDER.indexOf(other) < ORDER.indexOf(folder)
+    ? undefined
+    : `${folder} lies above ${other} and imports ${target}`;
 }
 
 for (const offence of offences) process.stderr.write(`layout: ${offence}\n`);

@@ -12,7 +12,7 @@ export async function runCni(args: string[]): Promise<number> {
     process.stderr.write(`berth cni: --plugin is one of ${PLUGINS.join(", ")}\n`);
     return 2;
   }
-  const command = process.env["CNI_COMMAND"] ?? "";
+  const command = process.env.CNI_COMMAND ?? "";
   const stdin = command === "" || command === "VERSION" ? "" : readStdin();
   const host = new ProcessHost(logOf(stdin));
   try {

@@ -19,7 +19,7 @@ export class ProcessHost implements Host {
 
   constructor(log: Log) {
     this.log = log;
-    this.node = process.env["NODENAME"] || hostname();
+    this.node = process.env.NODENAME || hostname();
   }
 
   now(): number {
@@ -75,9 +75,9 @@ function logTarget(stdin: string): { file?: string; level: LogLevel } {
   } catch {
     return { level: "verbose" }; // the protocol layer reports it
   }
-  const ipam = isObject(config) && isObject(config["ipam"]) ? config["ipam"] : {};
-  const file = ipam["log_file"];
-  const level = LEVELS.find((known) => known === ipam["log_level"]) ?? "verbose";
+  const ipam = isObject(config) && isObject(config.ipam) ? config.ipam : {};
+  const file = ipam.log_file;
+  const level = LEVELS.find((known) => known === ipam.log_level) ?? "verbose";
   return typeof file === "string" && file !== "" ? { file, level } : { level };
 }
 

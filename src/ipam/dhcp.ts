@@ -10,7 +10,7 @@ import { configFailure } from "./failure.ts";
  */
 export async function runDhcp(request: CniRequest): Promise<Result<string, CniError>> {
   if (request.verb === "DEL" || request.verb === "GC") return ok("");
-  const { config, issues } = readDhcp(request.config["ipam"]);
+  const { config, issues } = readDhcp(request.config.ipam);
   if (!config) return err(configFailure(issues));
   const hint = "use the dhcp plugin of containernetworking until then";
   return err(cniError(CniCode.notAvailable, "this version of Berth has no DHCP client", hint));

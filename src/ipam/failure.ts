@@ -23,7 +23,11 @@ export function allocationFailure(error: AllocationError): CniError {
     const owner = error.holder?.owner;
     const holder = owner ? `held by ${podRef(owner.pod)} ${owner.ifname}` : "held by another pod";
     const hint = `berth show ${address} says more; ask for another address or delete that pod`;
-    return cniError(CniCode.internal, `the address ${address} of pool ${pool} is ${holder}`, `${error.code}: ${hint}`);
+    return cniError(
+      CniCode.internal,
+      `the address ${address} of pool ${pool} is ${holder}`,
+      `${error.code}: ${hint}`,
+    );
   }
   const parts = error.free.map(({ first, last }) => {
     const show = (value: bigint) => formatAddress(addressOf(error.pool.range.family, value));
@@ -31,7 +35,11 @@ export function allocationFailure(error: AllocationError): CniError {
   });
   const shown = parts.length > 4 ? `${parts.slice(0, 4).join(", ")}, …` : parts.join(", ");
   const msg = `no free address in pool ${pool}: all ${countOf(error.free)} of ${shown} are held`;
-  return cniError(CniCode.internal, msg, `${error.code}: delete pods, enlarge the range or exclude less; berth show lists who holds them`);
+  return cniError(
+    CniCode.internal,
+    msg,
+    `${error.code}: delete pods, enlarge the range or exclude less; berth show lists who holds them`,
+  );
 }
 
 const STORE_CODES: Record<StoreError["code"], number> = {

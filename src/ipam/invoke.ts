@@ -28,7 +28,11 @@ export async function invoke(invocation: Invocation, host: Host): Promise<Reply>
   if (call.value.kind === "version") return { stdout: renderVersions(), stderr: "", exit: 0 };
   if (call.value.kind === "about") {
     const versions = CNI_VERSIONS.join(", ");
-    return { stdout: "", stderr: `Berth CNI IPAM plugin ${invocation.plugin}\nCNI protocol versions supported: ${versions}\n`, exit: 0 };
+    return {
+      stdout: "",
+      stderr: `Berth CNI IPAM plugin ${invocation.plugin}\nCNI protocol versions supported: ${versions}\n`,
+      exit: 0,
+    };
   }
   const { request } = call.value;
   const result = await guarded(invocation, request, host);
@@ -49,7 +53,9 @@ async function guarded(
     return result.ok && same && request.verb === "DEL" ? err(SAME_NETNS) : result;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return err(cniError(CniCode.internal, `unexpected: ${why}`, "a bug of Berth; please report it with the log"));
+    return err(
+      cniError(CniCode.internal, `unexpected: ${why}`, "a bug of Berth; please report it with the log"),
+    );
   }
 }
 
@@ -73,9 +79,9 @@ function run(plugin: Plugin, request: CniRequest, host: Host): Promise<Result<st
 function failed(error: CniError, { plugin, env }: Invocation, { log }: Host): Reply {
   log("error", error.msg, {
     plugin,
-    verb: env["CNI_COMMAND"],
-    sandbox: env["CNI_CONTAINERID"],
-    ifname: env["CNI_IFNAME"],
+    verb: env.CNI_COMMAND,
+    sandbox: env.CNI_CONTAINERID,
+    ifname: env.CNI_IFNAME,
     code: error.code,
     details: error.details,
   });

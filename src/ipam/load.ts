@@ -31,19 +31,20 @@ function load<T>(
   host: Host,
   read: (ipam: unknown, flat?: FlatFile) => Checked<T>,
 ): Result<T, CniError> {
-  const ipam = request.config["ipam"];
+  const ipam = request.config.ipam;
   const flat = findFlatFile(ipam, host);
   if (!flat.ok) return flat;
   const { config, issues } = flat.value ? read(ipam, flat.value) : read(ipam);
   for (const issue of issues) {
-    if (issue.severity === "warning") host.log("verbose", formatIssue(issue), { code: issue.code, network: request.network });
+    if (issue.severity === "warning")
+      host.log("verbose", formatIssue(issue), { code: issue.code, network: request.network });
   }
   return config === undefined ? err(configFailure(issues)) : ok(config);
 }
 
 /** The first flat file in upstream's search order; having none is fine, an unreadable one is not. */
 function findFlatFile(ipam: unknown, host: Host): Result<FlatFile | undefined, CniError> {
-  const given = isObject(ipam) ? ipam["configuration_path"] : undefined;
+  const given = isObject(ipam) ? ipam.configuration_path : undefined;
   for (const path of flatFileCandidates(typeof given === "string" ? given : undefined)) {
     const text = host.readFile(path);
     if (text === undefined) continue;
@@ -51,7 +52,13 @@ function findFlatFile(ipam: unknown, host: Host): Result<FlatFile | undefined, C
       return ok({ path, content: JSON.parse(text) });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return err(cniError(CniCode.internal, `the flat file ${path} is not JSON: ${why}`, "berth lint --flat shows the place"));
+      return err(
+        cniError(
+          CniCode.internal,
+          `the flat file ${path} is not JSON: ${why}`,
+          "berth lint --flat shows the place",
+        ),
+      );
     }
   }
   return ok(undefined);

@@ -67,7 +67,9 @@ export function readGateways(args: CniArgs<"GATEWAY">): Result<readonly Address[
   for (const text of commaList(args.GATEWAY)) {
     const parsed = parseAddress(text);
     if (!parsed.ok) {
-      return err(cniError(CniCode.internal, `invalid gateway address: ${text}`, `CNI_ARGS: ${parsed.error.hint}`));
+      return err(
+        cniError(CniCode.internal, `invalid gateway address: ${text}`, `CNI_ARGS: ${parsed.error.hint}`),
+      );
     }
     gateways.push(parsed.value);
   }
@@ -80,9 +82,9 @@ export function tooManyForVersion(
   { cniVersion }: CniRequest,
 ): CniError | undefined {
   if (atLeast(cniVersion, "0.3.0")) return undefined;
-  const count = (family: number) => addresses.filter(({ address }) => address.address.family === family).length;
+  const count = (family: number) =>
+    addresses.filter(({ address }) => address.address.family === family).length;
   if (count(4) <= 1 && count(6) <= 1) return undefined;
   const msg = `CNI version ${cniVersion} does not support more than 1 address per family`;
   return cniError(CniCode.internal, msg, "cniVersion 0.3.0 and later do");
 }
-

@@ -59,7 +59,7 @@ async function check(request: CniRequest): Promise<Result<string, CniError>> {
 }
 
 function resultOf(request: CniRequest): Result<IpamResult, CniError> {
-  const { config, issues } = readStatic(request.config["ipam"]);
+  const { config, issues } = readStatic(request.config.ipam);
   if (!config) return err(configFailure(issues));
   const ips = addressesOf(request, config);
   if (!ips.ok) return ips;
@@ -68,14 +68,23 @@ function resultOf(request: CniRequest): Result<IpamResult, CniError> {
 }
 
 /** `IP` of CNI_ARGS adds to the configured addresses; `args.cni.ips` replaces them, `runtimeConfig.ips` all. */
-function addressesOf(request: CniRequest, config: StaticConfig): Result<readonly AssignedAddress[], CniError> {
+function addressesOf(
+  request: CniRequest,
+  config: StaticConfig,
+): Result<readonly AssignedAddress[], CniError> {
   const args = parseCniArgs(request.args, ["IP", "GATEWAY"]);
   if (!args.ok) return args;
   const added = readInterfaceAddresses(commaList(args.value.IP), "the 'ip' field");
   if (!added.ok) return added;
   const gateways = readGateways(args.value);
   if (!gateways.ok) return gateways;
-  let addresses = [...config.addresses, ...withGateways(added.value.map((address) => ({ address })), gateways.value)];
+  let addresses = [
+    ...config.addresses,
+    ...withGateways(
+      added.value.map((address) => ({ address })),
+      gateways.value,
+    ),
+  ];
   for (const path of [
     ["args", "cni", "ips"],
     ["runtimeConfig", "ips"],

@@ -42,7 +42,15 @@ async function add(request: CniRequest, host: Host): Promise<Result<string, CniE
   if (wants.length > 0) {
     const { overlapCheck, store } = config.value;
     const { node } = host;
-    const change = { kind: "acquire", owner, node, network: request.network, overlapCheck, wants, now: started } as const;
+    const change = {
+      kind: "acquire",
+      owner,
+      node,
+      network: request.network,
+      overlapCheck,
+      wants,
+      now: started,
+    } as const;
     const outcome = await commitOne(host, store, change);
     if (!outcome.ok) return outcome;
     if (outcome.value.kind === "refused") return err(allocationFailure(outcome.value.error));
@@ -130,10 +138,16 @@ async function check(request: CniRequest, host: Host): Promise<Result<string, Cn
     const msg = `${ifname} of sandbox ${sandbox} holds ${held.value.length} of ${wanted} addresses`;
     return fail(msg, "the store has lost them or another configuration made them; restart the pod");
   }
-  const expected = [...held.value.map(({ address }) => address), ...wishes.value.fixed.map((ip) => ip.address.address)];
+  const expected = [
+    ...held.value.map(({ address }) => address),
+    ...wishes.value.fixed.map((ip) => ip.address.address),
+  ];
   for (const address of expected) {
     if (previous.value.some((ip) => sameAddress(ip.address.address, address))) continue;
-    return fail(`${formatAddress(address)} is not in prevResult`, "the interface does not carry it; restart the pod");
+    return fail(
+      `${formatAddress(address)} is not in prevResult`,
+      "the interface does not carry it; restart the pod",
+    );
   }
   return ok("");
 }
@@ -149,7 +163,15 @@ async function status(request: CniRequest, host: Host): Promise<Result<string, C
   const owner = { pod: { namespace: "", name: "" }, ifname: "", sandbox: "" };
   const { node } = host;
   const now = host.now();
-  const change = { kind: "acquire", owner, node, network: request.network, overlapCheck, wants, now } as const;
+  const change = {
+    kind: "acquire",
+    owner,
+    node,
+    network: request.network,
+    overlapCheck,
+    wants,
+    now,
+  } as const;
   const refusal = await store.value.preview(change);
   if (!refusal.ok) return err({ ...storeFailure(refusal.error), code: CniCode.notAvailable });
   if (refusal.value) return err({ ...allocationFailure(refusal.value), code: CniCode.notAvailable });

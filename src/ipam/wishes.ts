@@ -1,9 +1,9 @@
+import type { Want } from "../allocation/claim.ts";
+import type { Owner } from "../allocation/owner.ts";
 import { parseCniArgs } from "../cni/args.ts";
 import { CniCode, type CniError, cniError } from "../cni/error.ts";
 import type { CniRequest } from "../cni/request.ts";
 import type { AssignedAddress } from "../cni/result.ts";
-import type { Owner } from "../allocation/owner.ts";
-import type { Want } from "../allocation/claim.ts";
 import type { RangeConfig, WhereaboutsConfig } from "../config/index.ts";
 import { type Address, formatAddress, parseAddress } from "../ip/address.ts";
 import { parseInterfaceAddress } from "../ip/cidr.ts";
@@ -110,7 +110,9 @@ function readAsked(text: string): Result<Asked, CniError> {
 }
 
 function refuse(text: string, why: string) {
-  return err(cniError(CniCode.internal, `the address ${JSON.stringify(text)} that was asked for cannot be given`, why));
+  return err(
+    cniError(CniCode.internal, `the address ${JSON.stringify(text)} that was asked for cannot be given`, why),
+  );
 }
 
 /** For a log line. */

@@ -169,9 +169,9 @@ export function storeContract(name: string, open: () => Promise<Store>, dispose:
       await run(acquire(["10.0.0.0/24", "fd00::/64"], { pod: "a" }));
       await run(acquire("10.0.0.0/24", { pod: "b", networkName: "blue" }));
       const pools = await store.pools();
-      expect(pools.ok && pools.value.map(({ pool, used }) => `${pool.networkName} ${pool.range.family} ${used}`)).toEqual(
-        [" 4 1", " 6 1", "blue 4 1"],
-      );
+      expect(
+        pools.ok && pools.value.map(({ pool, used }) => `${pool.networkName} ${pool.range.family} ${used}`),
+      ).toEqual([" 4 1", " 6 1", "blue 4 1"]);
       const count = async (filter: Parameters<Store["claims"]>[0]) => {
         const claims = await store.claims(filter);
         return claims.ok ? claims.value.length : -1;
@@ -206,13 +206,20 @@ export function storeContract(name: string, open: () => Promise<Store>, dispose:
           }
           const claims = await store.claims({});
           if (!claims.ok) throw new Error(claims.error.message);
-          const inPool = claims.value.map((claim) => `${claim.pool.range.prefix} ${formatAddress(claim.address)}`);
-          const inRealm = claims.value.filter((claim) => claim.overlapCheck).map((c) => formatAddress(c.address));
+          const inPool = claims.value.map(
+            (claim) => `${claim.pool.range.prefix} ${formatAddress(claim.address)}`,
+          );
+          const inRealm = claims.value
+            .filter((claim) => claim.overlapCheck)
+            .map((c) => formatAddress(c.address));
           expect(new Set(inPool).size).toBe(inPool.length);
           expect(new Set(inRealm).size).toBe(inRealm.length);
           for (let index = 0; index < 10; index++) await run(release(`p${index}`));
           expect(await held()).toEqual([]);
-          expect(await run(acquire("10.0.0.0/29", { pod: "p0" }), release("p0"))).toEqual(["10.0.0.1", "10.0.0.1"]);
+          expect(await run(acquire("10.0.0.0/29", { pod: "p0" }), release("p0"))).toEqual([
+            "10.0.0.1",
+            "10.0.0.1",
+          ]);
         }),
         { numRuns: 60 },
       );

@@ -1,15 +1,17 @@
 import { formatIssue } from "../../config/index.ts";
 import type { LintReport } from "./issue.ts";
 
+const LONGEST_NAME = 80;
+
 /** For people: one line an issue, then notes, then a summary. */
 export function renderReport({ documents, issues }: LintReport, fileName: string): string {
   const lines = issues.map((issue) => {
-    const text = formatIssue(issue).replace(/[\r\n]+/g, " ");
-    return `${fileName}:${issue.line}:${issue.column}: ${issue.severity} ${text}`;
+    const place = `${fileName}:${issue.line}:${issue.column}`;
+    return oneLine(`${place}: ${issue.severity} ${formatIssue(issue)}`);
   });
   for (const { kind, name, line, notes } of documents) {
-    for (const note of notes)
-      lines.push(`${fileName}:${line}: note ${name === "" ? kind : `${kind} ${name}`}: ${note}`);
+    const label = name === "" ? kind : `${kind} ${name.slice(0, LONGEST_NAME)}`;
+    for (const note of notes) lines.push(oneLine(`${fileName}:${line}: note ${label}: ${note}`));
   }
   const errors = issues.filter(({ severity }) => severity === "error").length;
   const warnings = issues.length - errors;
@@ -19,4 +21,8 @@ export function renderReport({ documents, issues }: LintReport, fileName: string
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]+\s*/g, " ");
 }

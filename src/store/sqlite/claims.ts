@@ -24,7 +24,8 @@ type Row = {
   since: number;
 };
 
-const SELECT = "SELECT pool.network_name, pool.range, claim.* FROM claim JOIN pool ON pool.space = claim.pool";
+const SELECT =
+  "SELECT pool.network_name, pool.range, claim.* FROM claim JOIN pool ON pool.space = claim.pool";
 
 /** The rows of table `claim`, and with each its place in the runs. Call it inside a transaction only. */
 export class Claims {
@@ -112,7 +113,8 @@ export class Claims {
 
   /** Writes the new owner of an address that stays where it is. */
   renew({ pool, address, owner, node, network }: Claim): void {
-    const sql = "UPDATE claim SET pod_uid = ?, sandbox = ?, node = ?, network = ? WHERE pool = ? AND address = ?";
+    const sql =
+      "UPDATE claim SET pod_uid = ?, sandbox = ?, node = ?, network = ? WHERE pool = ? AND address = ?";
     const key = encodeValue(address.family, address.value);
     const poolId = this.#spaces.findOrCreate(poolSpace(pool));
     this.#db.query(sql).run(owner.pod.uid ?? null, owner.sandbox, node, network, poolId, key);
@@ -121,7 +123,9 @@ export class Claims {
   delete({ pool, address, overlapCheck }: Claim): void {
     const { family, value } = address;
     const poolId = this.#spaces.findOrCreate(poolSpace(pool));
-    this.#db.query("DELETE FROM claim WHERE pool = ? AND address = ?").run(poolId, encodeValue(family, value));
+    this.#db
+      .query("DELETE FROM claim WHERE pool = ? AND address = ?")
+      .run(poolId, encodeValue(family, value));
     this.#spaces.delete(poolId, family, value);
     if (!overlapCheck) return;
     this.#spaces.delete(this.#spaces.findOrCreate(realmSpace(pool.networkName, family)), family, value);
