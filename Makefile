@@ -32,7 +32,7 @@ test: build lint ## all tests; as root those with real plugins and namespaces to
 	$(BUN) test src test
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
-	@$(BUN) test/demo/main.ts
+	@$(BUN) demo/main.ts
 
 bench: build ## measure Berth and the installed peers in one run; writes bench/RESULTS.md
 	@$(BUN) bench/main.ts

@@ -27,7 +27,7 @@ export async function runPools(args: string[]): Promise<number> {
       if (pools.length === 0) return "No pool has been used yet.\n";
       const rows = pools
         .map(poolRecord)
-        .map((row) => [row.network, row.range, row.total, row.used, row.free, row.full]);
+        .map((row) => [row.network, row.range, short(row.total), row.used, short(row.free), row.full]);
       return renderTable(["NETWORK", "RANGE", "TOTAL", "USED", "FREE", "FULL"], rows);
     },
   );
@@ -96,6 +96,11 @@ function filterOf(subject: string | undefined): ClaimFilter {
   const slash = subject.indexOf("/");
   const namespace = slash < 0 ? "default" : subject.slice(0, slash);
   return { pod: { namespace, name: subject.slice(slash + 1) } };
+}
+
+/** A count for people: an IPv6 pool's is too long to read. */
+function short(count: string): string {
+  return count.length <= 12 ? count : Number(count).toExponential(1).replace("+", "");
 }
 
 function poolRecord({ pool, used }: PoolUsage) {

@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+
+const PING_TRIES = 20;
+
+/** Network namespaces: one that plays the node and one for each pod. Names carry a random tag. */
+export class Lab {
+  readonly #tag = randomBytes(3).toString("hex");
+  readonly #namespaces: string[] = [];
+
+  constructor() {
+    this.#make(this.node);
+  }
+
+  get node(): string {
+    return `berth-${this.#tag}-node`;
+  }
+
+  /** The namespace of a pod; made when it is first asked for. */
+  pod(name: string): { name: string; path: string } {
+    const namespace = `berth-${this.#tag}-${name}`;
+    if (!this.#namespaces.includes(namespace)) this.#make(namespace);
+    return { name: namespace, path: `/run/netns/${namespace}` };
+  }
+
+  /** The round-trip time, or what went wrong. Tries again while IPv6 duplicate address detection is under way. */
+  async ping(pod: string, address: string): Promise<string> {
+    const from = this.pod(pod).name;
+    for (let tries = 0; tries < PING_TRIES; tries++) {
+      const ping = Bun.spawn(["ip", "netns", "exec", from, "ping", "-c1", "-W1", address], {
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      const text = await new Response(ping.stdout).text();
+      const time = /time=([0-9.]+ ms)/.exec(text)?.[1];
+      if ((await ping.exited) === 0 && time !== undefined) return time;
+      await Bun.sleep(100);
+    }
+    throw new Error(`${pod} does not reach ${address}`);
+  }
+
+  dispose(): void {
+    for (const namespace of this.#namespaces) ip("netns", "del", namespace);
+  }
+
+  #make(namespace: string): void {
+    ip("netns", "add", namespace);
+    this.#namespaces.push(namespace);
+    ip("-n", namespace, "link", "set", "lo", "up");
+  }
+}
+
+function ip(...args: string[]): void {
+  const { exitCode, stderr } = Bun.spawnSync(["ip", ...args]);
+  if (exitCode !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr.toString().trim()}`);
+}
