@@ -9,7 +9,7 @@ export const LAYOUT_VERSION = 1;
  * found by two look-ups whatever the pool's size. Addresses are hexadecimal texts of 8 or 32 digits: they sort
  * as numbers and can be read in any SQLite shell.
  */
-const LAYOUT = `
+export const LAYOUT = `
 CREATE TABLE space (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE pool (
   space INTEGER PRIMARY KEY REFERENCES space (id),
@@ -49,17 +49,4 @@ PRAGMA user_version = ${LAYOUT_VERSION};
 export function layoutVersion(db: Database): number {
   const row = db.query<{ user_version: number }, []>("PRAGMA user_version").get();
   return row?.user_version ?? 0;
-}
-
-/** Makes the tables of a new database. Many processes may try at once: one does it, the others wait and see. */
-export function createLayout(db: Database): void {
-  db.run("PRAGMA journal_mode = WAL");
-  db.run("BEGIN IMMEDIATE");
-  try {
-    if (layoutVersion(db) === 0) db.run(LAYOUT);
-    db.run("COMMIT");
-  } catch (error) {
-    db.run("ROLLBACK");
-    throw error;
-  }
 }

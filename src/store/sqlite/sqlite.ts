@@ -1,14 +1,14 @@
 import { constants, Database } from "bun:sqlite";
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync } from "node:fs";
 import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
 import { planAcquire, type View } from "../../allocation/plan.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { comparePools } from "../order.ts";
 import type { ClaimFilter, PoolUsage, Store, StoreError } from "../store.ts";
 import { Claims } from "./claims.ts";
+import { createDatabase } from "./create.ts";
 import { storeErrorOf } from "./error.ts";
-import { createLayout, LAYOUT_VERSION, layoutVersion } from "./schema.ts";
+import { LAYOUT_VERSION, layoutVersion } from "./schema.ts";
 import { Spaces } from "./space.ts";
 
 export type SqliteOptions = {
@@ -43,15 +43,12 @@ export class SqliteStore implements Store {
     const name = `sqlite ${path}`;
     let db: Database | undefined;
     try {
-      if (!readOnly && !existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      // Who may read the file learns every pod's address; who may write it owns the network.
-      if (!readOnly) closeSync(openSync(path, "a", 0o600));
-      db = new Database(path, readOnly ? { readonly: true } : { create: true, readwrite: true });
+      if (!readOnly && !existsSync(path)) createDatabase(path);
+      db = new Database(path, readOnly ? { readonly: true } : { create: false, readwrite: true });
       db.run(`PRAGMA busy_timeout = ${Math.max(0, Math.round(patience))}`);
       // An acknowledged address must survive a power cut: FULL syncs the log at every commit.
       db.run("PRAGMA synchronous = FULL");
       db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
-      if (layoutVersion(db) === 0 && !readOnly) createLayout(db);
       const version = layoutVersion(db);
       if (version === LAYOUT_VERSION) return ok(new SqliteStore(path, db));
       db.close();
@@ -123,7 +120,7 @@ export class SqliteStore implements Store {
 
 function wrongVersion(store: string, version: number): StoreError {
   if (version === 0) {
-    const hint = "no pod has been given an address through it yet; is the path right?";
+    const hint = "it is not Berth's; remove it if nobody needs it, or name another file";
     return { code: "store_unavailable", retry: "permanent", store, message: "the database is empty", hint };
   }
   const message = `the database has layout ${version}, this program knows ${LAYOUT_VERSION}`;
