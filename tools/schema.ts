@@ -1,7 +1,7 @@
 /**
  * Renders the schemas of src/config as JSON Schema, so that editors complete and underline what Berth would warn of.
  *
- *     bun tools/schema.ts           writes docs/schema/*.json
+ *     bun tools/schema.ts           writes docs/schema/*.json, and the same as tables for people
  *     bun tools/schema.ts --check   exits 1 if they are stale
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -100,6 +100,25 @@ function netconfSchema(definitions: JsonSchema): JsonSchema {
   };
 }
 
+/** All keys of one plugin's ipam as a table, nested ones with their path. */
+function keyTable(kind: string, schema: JsonSchema): string {
+  const rows: string[] = [];
+  const walk = (node: JsonSchema, path: string) => {
+    if (isSchema(node.items)) walk(node.items, `${path}[]`);
+    if (!isSchema(node.properties)) return;
+    for (const [key, property] of Object.entries(node.properties)) {
+      if (!isSchema(property)) continue;
+      const own = path === "" ? key : `${path}.${key}`;
+      rows.push(
+        `| \`${own}\` | ${property.type ?? ""} | ${String(property.description ?? "").replaceAll("|", "\\|")} |`,
+      );
+      walk(property, own);
+    }
+  };
+  walk(schema, "");
+  return [`## ${kind}`, "", "| key of `ipam` | type | meaning |", "|---|---|---|", ...rows, ""].join("\n");
+}
+
 function render(): Map<string, string> {
   const definitions: JsonSchema = {};
   for (const [kind, schema] of Object.entries(KINDS)) definitions[kind] = ipamSchema(kind, schema);
@@ -110,6 +129,10 @@ function render(): Map<string, string> {
       `${JSON.stringify({ $schema: DIALECT, ...Object(schema) }, null, 2)}\n`,
     );
   }
+  const tables = Object.entries(definitions).map(([kind, schema]) => keyTable(kind, Object(schema)));
+  const intro =
+    "# All keys\n\nMade from the schemas of `src/config` by `make schema`; the JSON files beside this one say the same to editors.\n";
+  files.set(join(FOLDER, "README.md"), [intro, ...tables].join("\n"));
   return files;
 }
 

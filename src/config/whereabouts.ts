@@ -24,6 +24,11 @@ export function readWhereabouts(ipam: unknown, flat?: FlatFile): Checked<Whereab
   const routes = readRoutes(values.routes, pathOf("routes"), found);
   const { ranges, gateways } = readPools(source, addresses, found);
   const nodeSliceSize = readSliceSize(values.node_slice_size, pathOf("node_slice_size"), found);
+  if (store?.kind === "sqlite" && nodeSliceSize !== undefined) {
+    const subject = { path: pathOf("node_slice_size"), value: values.node_slice_size };
+    const what = "node_slice_size has no effect on the datastore sqlite, which is one node's alone";
+    found.warn("ignored_key", subject, what, "remove it");
+  }
   const networkName = readNetworkName(values.network_name, pathOf("network_name"), found);
   const level = readLogLevel(values.log_level, pathOf("log_level"), found);
   if (store === undefined) return { issues: found.issues };
