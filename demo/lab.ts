@@ -22,6 +22,21 @@ export class Lab {
     return { name: namespace, path: `/run/netns/${namespace}` };
   }
 
+  /** A link of the node for interfaces such as macvlan to sit on. */
+  addUplink(name: string): void {
+    // A veth pair: not every kernel has dummy links.
+    ip("-n", this.node, "link", "add", name, "type", "veth", "peer", "name", `${name}-far`);
+    ip("-n", this.node, "link", "set", `${name}-far`, "up");
+    ip("-n", this.node, "link", "set", name, "up");
+  }
+
+  /** The addresses that an interface of a pod really carries. */
+  addressesOf(pod: string, ifname: string): string[] {
+    type Link = { addr_info: { local: string }[] };
+    const links: Link[] = JSON.parse(ip("-n", this.pod(pod).name, "-j", "addr", "show", "dev", ifname));
+    return links.flatMap(({ addr_info }) => addr_info.map(({ local }) => local));
+  }
+
   /** The round-trip time, or what went wrong. Tries again while IPv6 duplicate address detection is under way. */
   async ping(pod: string, address: string): Promise<string> {
     const from = this.pod(pod).name;
@@ -49,7 +64,9 @@ export class Lab {
   }
 }
 
-function ip(...args: string[]): void {
-  const { exitCode, stderr } = Bun.spawnSync(["ip", ...args]);
+/** Runs `ip`; its standard output. */
+function ip(...args: string[]): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["ip", ...args]);
   if (exitCode !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr.toString().trim()}`);
+  return stdout.toString();
 }
