@@ -9,7 +9,8 @@ export const MAIN_PLUGINS = "/usr/lib/cni";
 export type Call = {
   verb: string;
   pod: string;
-  config: object;
+  /** A network configuration, or any other text to send. */
+  config: object | string;
   /** What to execute; the whereabouts plugin of dist/cni by default. */
   command?: readonly string[];
   netns?: string;
