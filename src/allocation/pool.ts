@@ -11,8 +11,15 @@ export type Space = string & { readonly [brand]: "Space" };
 
 /** The space of one pool. The text before the first "@" has none, so no two pools share a name. */
 export function poolSpace(pool: Pool): Space {
-  return `${formatCidr(pool.range)}@${pool.networkName}` as Space;
+  const known = names.get(pool);
+  if (known !== undefined) return known;
+  const name = `${formatCidr(pool.range)}@${pool.networkName}` as Space;
+  names.set(pool, name);
+  return name;
 }
+
+// Planning asks for the name of one pool many times, and formatting IPv6 is the dearest part of it.
+const names = new WeakMap<Pool, Space>();
 
 /** The space of a realm: all pools of a `network_name` that check for overlap, one family at a time. */
 export function realmSpace(networkName: string, family: Family): Space {

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -87,6 +88,105 @@ describe("bad input and broken stores, through dist/cni/whereabouts", () => {
       expect(codeOf(await add(config, own))).toBe(8);
       expect(existsSync(database)).toBe(false);
       expect((await add(config, { ...own, env: { CNI_NETNS_OVERRIDE: "1" } })).exit).toBe(0);
+    }));
+});
+
+describe("faults beside addresses that are held", () => {
+  const heldPod = "held";
+  const config = (database: string, top: object = {}) =>
+    whereabouts(database, RANGE, { cniVersion: "1.1.0", ...top });
+  const inUse = (body: (database: string, result: string) => Promise<void>) =>
+    withFolder(async (database) => {
+      const added = await call({ verb: "ADD", pod: heldPod, config: config(database) });
+      expect(added.exit, added.stdout).toBe(0);
+      await body(database, added.stdout);
+    });
+
+  test.each([
+    ["two megabytes", (text: string) => text.replace("{", `{"padding":"${"a".repeat(2 ** 21)}",`), 6],
+    ["half a configuration", (text: string) => text.slice(0, text.length / 2), 6],
+    ["nothing", () => "", 6],
+    ["a list", (text: string) => `[${text}]`, 6],
+    ["a hundred thousand lists", () => `${"[".repeat(1e5)}${"]".repeat(1e5)}`, 6],
+    ["ipam is deeply nested", () => `{"name":"net","ipam":${"[".repeat(1e5)}${"]".repeat(1e5)}}`, 999],
+  ])("%s on standard input: refused for ADD and DEL, what is held stays", (_, spoil, code) =>
+    inUse(async (database) => {
+      const before = heldIn(database);
+      for (const verb of ["ADD", "DEL"]) {
+        const answer = await call({ verb, pod: heldPod, config: spoil(JSON.stringify(config(database))) });
+        expect([verb, answer.exit, codeOf(answer)]).toEqual([verb, 1, code]);
+      }
+      expect(heldIn(database)).toEqual(before);
+    }),
+  );
+
+  test("an unknown key nested four thousand levels deep is passed over", () =>
+    withFolder(async (database) => {
+      const deep: object = JSON.parse(`${'{"a":'.repeat(4000)}1${"}".repeat(4000)}`);
+      const answer = await call({ verb: "ADD", pod: "p1", config: config(database, { deep }) });
+      expect([answer.exit, addressesOf(answer.stdout)]).toEqual([0, ["10.0.0.1"]]);
+    }));
+
+  test.each(["/proc/nope", "/proc/nope/ipam.db"])("the database %s cannot be: code 11", async (database) => {
+    for (const verb of ["ADD", "DEL"]) {
+      const answer = await call({ verb, pod: "p1", config: config(database) });
+      expect([verb, answer.exit, codeOf(answer)]).toEqual([verb, 1, 11]);
+    }
+  });
+
+  test("a database with a later layout: an error for ADD and DEL, and it is left alone", () =>
+    inUse(async (database) => {
+      const db = new Database(database);
+      db.run("PRAGMA user_version = 99");
+      db.close();
+      for (const verb of ["ADD", "DEL"])
+        expect(codeOf(await call({ verb, pod: heldPod, config: config(database) }))).toBe(5);
+      expect(heldIn(database).map(({ pod }) => pod)).toEqual([heldPod]);
+    }));
+
+  test("CHECK holds after ADD, fails for another result, and fails after the address was released", () =>
+    inUse(async (database, result) => {
+      const prevResult: object = JSON.parse(result);
+      const check = (previous: object) =>
+        call({ verb: "CHECK", pod: heldPod, config: config(database, { prevResult: previous }) });
+      const sound = await check(prevResult);
+      expect(sound.exit, sound.stdout).toBe(0);
+      expect(codeOf(await check({ ...prevResult, ips: [{ address: "10.0.0.2/30" }] }))).toBe(100);
+      expect((await call({ verb: "DEL", pod: heldPod, config: config(database) })).exit).toBe(0);
+      expect(codeOf(await check(prevResult))).toBe(100);
+    }));
+
+  test("STATUS is 0 while there is room and allocates nothing, and 50 without a store", () =>
+    inUse(async (database) => {
+      const status = (path: string) => call({ verb: "STATUS", pod: "any", config: config(path) });
+      expect((await status(database)).exit).toBe(0);
+      expect(heldIn(database)).toHaveLength(1);
+      const nowhere = await status(join(database, "below/ipam.db"));
+      expect([nowhere.exit, codeOf(nowhere)]).toEqual([1, 50]);
+    }));
+
+  test("GC keeps the valid attachments and frees the others; without a list it frees nothing", () =>
+    inUse(async (database) => {
+      expect((await call({ verb: "ADD", pod: "stale", config: config(database) })).exit).toBe(0);
+      const collect = (list: unknown) => {
+        const top = list === undefined ? {} : { "cni.dev/valid-attachments": list };
+        return call({ verb: "GC", pod: "any", config: config(database, top) });
+      };
+      const pods = () => heldIn(database).map(({ pod }) => pod);
+      for (const list of [undefined, {}, [{ containerID: `sandbox-${heldPod}` }]]) {
+        expect(codeOf(await collect(list))).toBe(7);
+        expect(pods()).toEqual([heldPod, "stale"]);
+      }
+      const done = await collect([{ containerID: `sandbox-${heldPod}`, ifname: "net1" }]);
+      expect(done.exit, done.stdout).toBe(0);
+      expect(pods()).toEqual([heldPod]);
+    }));
+
+  test("a DEL that knows another sandbox or interface frees nothing", () =>
+    inUse(async (database) => {
+      for (const other of [{ sandbox: "sandbox-other" }, { ifname: "net2" }])
+        expect((await call({ verb: "DEL", pod: heldPod, config: config(database), ...other })).exit).toBe(0);
+      expect(heldIn(database).map(({ pod }) => pod)).toEqual([heldPod]);
     }));
 });
 

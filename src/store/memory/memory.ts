@@ -115,7 +115,7 @@ function isStale({ owner, network, node }: Claim, collect: Collect): boolean {
 }
 
 function claimKey({ pool, address }: Pick<Claim, "pool" | "address">): string {
-  return `${address.value}@${poolSpace(pool)}`;
+  return `${address.value.toString(36)}@${poolSpace(pool)}`;
 }
 
 function podKey(pod: Pod, ifname: string): string {

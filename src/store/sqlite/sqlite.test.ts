@@ -55,6 +55,18 @@ describe("SqliteStore", () => {
       second.close();
     }));
 
+  test("the last one to close leaves an empty log, so that opening costs the same whatever was written", () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "ipam.db");
+      const store = open(path);
+      await store.commit(
+        Array.from({ length: 2000 }, (_, index) => acquire("10.0.0.0/16", { pod: `p${index}` })),
+      );
+      expect(statSync(`${path}-wal`).size).toBeGreaterThan(100_000);
+      store.close();
+      expect(statSync(`${path}-wal`).size).toBe(0);
+    }));
+
   test("two handles on one database never give one address twice", () =>
     inFolder(async (folder) => {
       const stores = [open(join(folder, "ipam.db")), open(join(folder, "ipam.db"))];
