@@ -27,6 +27,8 @@ test(
       const random = generator(seed);
       const config = whereabouts(database, { ipRanges: [{ range: "10.0.0.0/24" }, { range: "fd00::/64" }] });
       const tally = { killed: 0, finished: 0, addAnswered: 0, addKilledAfterCommit: 0, addKilledBefore: 0 };
+      // What the last answered call of a pod promised, until another one for it starts.
+      const promised = new Map<string, string[]>();
       // One call at a time for a pod, as a runtime does; several pods at once.
       const idle = Array.from({ length: PODS }, (_, index) => `p${index}`);
       let left = KILLS;
@@ -36,6 +38,11 @@ test(
           const pod = idle.splice(Math.floor(random() * idle.length), 1)[0];
           if (pod === undefined) throw new Error("more workers than pods");
           const verb = random() < 0.6 ? "ADD" : "DEL";
+          const heldBy = () =>
+            (existsSync(database) ? heldIn(database) : []).filter((row) => row.pod === pod);
+          const promise = promised.get(pod);
+          if (promise) expect(heldBy().map(({ address }) => address)).toEqual(promise);
+          promised.delete(pod);
           const child = start({ verb, pod, config });
           const killer = setTimeout(() => child.kill("SIGKILL"), random() * LONGEST_DELAY);
           const stdout = await new Response(child.stdout).text();
@@ -43,7 +50,7 @@ test(
           clearTimeout(killer);
           if (child.signalCode === "SIGKILL") tally.killed++;
           else tally.finished++;
-          const held = existsSync(database) ? heldIn(database).filter((row) => row.pod === pod) : [];
+          const held = heldBy();
           expect([0, 2]).toContain(held.length); // whole or absent, after every single step
           if (verb === "ADD" && exit === 0) {
             tally.addAnswered++;
@@ -52,6 +59,12 @@ test(
             if (held.length > 0) tally.addKilledAfterCommit++;
             else tally.addKilledBefore++;
           }
+          if (exit === 0)
+            promised.set(
+              pod,
+              held.map(({ address }) => address),
+            );
+          if (verb === "DEL" && exit === 0) expect(held).toEqual([]);
           idle.push(pod);
         }
       }
@@ -64,6 +77,9 @@ test(
       for (const pod of new Set(held.map((row) => row.pod))) {
         const families = held.filter((row) => row.pod === pod).map(({ address }) => address.length);
         expect(families.sort()).toEqual([32, 8].sort());
+      }
+      for (const [pod, addresses] of promised) {
+        expect(held.filter((row) => row.pod === pod).map(({ address }) => address)).toEqual(addresses);
       }
       expectRunsToMatch(database);
       for (const pod of idle) expect((await call({ verb: "DEL", pod, config })).exit).toBe(0);

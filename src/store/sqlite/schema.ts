@@ -7,7 +7,7 @@ export const LAYOUT_VERSION = 1;
  * One row an address, unique in its pool and (where the overlap check is on) in its realm by the database
  * itself. `run` holds the same addresses as maximal runs for each space, so that the lowest free address is
  * found by two look-ups whatever the pool's size. Addresses are hexadecimal texts of 8 or 32 digits: they sort
- * as numbers and can be read in any SQLite shell.
+ * as numbers and can be read in any SQLite shell. `answers` makes every commit a write, see SqliteStore.
  */
 export const LAYOUT = `
 CREATE TABLE space (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -42,6 +42,8 @@ CREATE TABLE run (
   last TEXT NOT NULL,
   PRIMARY KEY (space, first)
 ) WITHOUT ROWID;
+CREATE TABLE answers (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), count INTEGER NOT NULL);
+INSERT INTO answers VALUES (1, 0);
 PRAGMA user_version = ${LAYOUT_VERSION};
 `;
 
