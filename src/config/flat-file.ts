@@ -1,3 +1,4 @@
+import { isObject } from "../cni/json.ts";
 import type { Findings } from "./findings.ts";
 import { readIpam } from "./ipam.ts";
 import { member } from "./json-path.ts";
@@ -7,7 +8,7 @@ import {
   type WhereaboutsIpam,
   whereaboutsIpam,
 } from "./schema/whereabouts.ts";
-import { isObject, readShape } from "./shape.ts";
+import { readShape } from "./shape.ts";
 import type { FlatFile } from "./types.ts";
 
 const FILE_NAME = "whereabouts.conf";

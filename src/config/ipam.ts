@@ -1,6 +1,7 @@
 import type * as v from "valibot";
+import { isObject } from "../cni/json.ts";
 import type { Findings } from "./findings.ts";
-import { isObject, readShape } from "./shape.ts";
+import { readShape } from "./shape.ts";
 
 /** The `ipam` of a network configuration; a key in other letter case counts, as in Go, where no exact one is. */
 export function ipamOf(netconf: unknown): unknown {

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isObject, type JsonObject } from "../cni/json.ts";
 import type { Findings, Subject } from "./findings.ts";
 import { renderValue } from "./issue.ts";
 import { element, member } from "./json-path.ts";
@@ -7,8 +8,6 @@ import { nearest, nearestHint } from "./nearest.ts";
 type ObjectSchema = v.StrictObjectSchema<v.ObjectEntries, undefined>;
 type ArraySchema = v.ArraySchema<v.GenericSchema, undefined>;
 type OptionalSchema = v.ExactOptionalSchema<v.GenericSchema, undefined>;
-type JsonObject = { readonly [key: string]: unknown };
-
 type Context = {
   readonly found: Findings;
   /** False where only a part of the object is of interest. */
@@ -37,10 +36,6 @@ function conform(schema: v.GenericSchema, value: unknown, path: string, context:
   if (isObjectSchema(schema) && isObject(value)) return conformObject(schema, value, path, context);
   if (isArraySchema(schema) && Array.isArray(value)) return conformArray(schema, value, path, context);
   return conformScalar(schema, value, path, context.found);
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function conformObject(schema: ObjectSchema, value: JsonObject, path: string, context: Context): JsonObject {

@@ -1,5 +1,5 @@
-import type { Claim, Outcome } from "../allocation/claim.ts";
-import { podRef } from "../allocation/owner.ts";
+import type { Acquire, Claim, Outcome, Want } from "../allocation/claim.ts";
+import { type Owner, podRef } from "../allocation/owner.ts";
 import { describePool } from "../allocation/pool.ts";
 import { parsePrevResult, parseValidAttachments } from "../cni/attachments.ts";
 import { CniCode, type CniError, cniError } from "../cni/error.ts";
@@ -40,18 +40,8 @@ async function add(request: CniRequest, host: Host): Promise<Result<string, CniE
   let claims: readonly Claim[] = [];
   let created = 0;
   if (wants.length > 0) {
-    const { overlapCheck, store } = config.value;
-    const { node } = host;
-    const change = {
-      kind: "acquire",
-      owner,
-      node,
-      network: request.network,
-      overlapCheck,
-      wants,
-      now: started,
-    } as const;
-    const outcome = await commitOne(host, store, change);
+    const change = acquisition(request, host, config.value, owner, wants);
+    const outcome = await commitOne(host, config.value.store, change);
     if (!outcome.ok) return outcome;
     if (outcome.value.kind === "refused") return err(allocationFailure(outcome.value.error));
     if (outcome.value.kind === "acquired") ({ claims, created } = outcome.value);
@@ -158,24 +148,22 @@ async function status(request: CniRequest, host: Host): Promise<Result<string, C
   if (!config.ok) return config;
   const store = openFor(host, config.value.store);
   if (!store.ok) return err({ ...store.error, code: CniCode.notAvailable });
-  const { overlapCheck, ranges } = config.value;
-  const wants = ranges.map((range) => wantOf(range, config.value));
-  const owner = { pod: { namespace: "", name: "" }, ifname: "", sandbox: "" };
-  const { node } = host;
-  const now = host.now();
-  const change = {
-    kind: "acquire",
-    owner,
-    node,
-    network: request.network,
-    overlapCheck,
-    wants,
-    now,
-  } as const;
-  const refusal = await store.value.preview(change);
+  const wants = config.value.ranges.map((range) => wantOf(range, config.value));
+  const nobody = { pod: { namespace: "", name: "" }, ifname: "", sandbox: "" };
+  const refusal = await store.value.preview(acquisition(request, host, config.value, nobody, wants));
   if (!refusal.ok) return err({ ...storeFailure(refusal.error), code: CniCode.notAvailable });
   if (refusal.value) return err({ ...allocationFailure(refusal.value), code: CniCode.notAvailable });
   return ok("");
+}
+
+function acquisition(
+  { network }: CniRequest,
+  host: Host,
+  { overlapCheck }: WhereaboutsConfig,
+  owner: Owner,
+  wants: readonly Want[],
+): Acquire {
+  return { kind: "acquire", owner, node: host.node, network, overlapCheck, wants, now: host.now() };
 }
 
 async function commitOne(
