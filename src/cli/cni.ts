@@ -1,5 +1,5 @@
-import { readSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { invoke, PLUGINS } from "../ipam/invoke.ts";
 import { logOf, ProcessHost } from "./host.ts";
@@ -13,7 +13,14 @@ export async function runCni(args: string[]): Promise<number> {
     return 2;
   }
   const command = process.env.CNI_COMMAND ?? "";
-  const stdin = command === "" || command === "VERSION" ? "" : readStdin();
+  let stdin = "";
+  try {
+    if (command !== "" && command !== "VERSION") stdin = await readStdin();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    process.stdout.write(renderError(cniError(CniCode.io, `standard input cannot be read: ${why}`)));
+    return 1;
+  }
   const host = new ProcessHost(logOf(stdin));
   try {
     const callerNetns = host.netnsId("/proc/self/ns/net");
@@ -27,13 +34,14 @@ export async function runCni(args: string[]): Promise<number> {
 }
 
 /** All of standard input, but no more than is needed to see that it is too much. */
-function readStdin(): string {
-  const buffer = Buffer.allocUnsafe(MAX_CONFIG_BYTES + 1);
+async function readStdin(): Promise<string> {
+  const chunks: Uint8Array[] = [];
   let length = 0;
-  while (length < buffer.length) {
-    const read = readSync(0, buffer, length, buffer.length - length, null);
-    if (read === 0) break;
-    length += read;
+  // A stream and not readSync: that fails with EAGAIN on a non-blocking pipe of a slow runtime.
+  for await (const chunk of Bun.stdin.stream()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > MAX_CONFIG_BYTES) break;
   }
-  return buffer.toString("utf8", 0, length);
+  return Buffer.concat(chunks).toString("utf8");
 }

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addressesOf, call, codeOf, DIST, heldIn, whereabouts, withFolder } from "./plugin.ts";
 
@@ -188,6 +188,17 @@ describe("faults beside addresses that are held", () => {
         expect((await call({ verb: "DEL", pod: heldPod, config: config(database), ...other })).exit).toBe(0);
       expect(heldIn(database).map(({ pod }) => pod)).toEqual([heldPod]);
     }));
+});
+
+test("standard input that cannot be read is an error of the protocol, not a crash", async () => {
+  const child = Bun.spawn([join(DIST, "cni/static")], {
+    env: { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c", CNI_NETNS: "/n", CNI_IFNAME: "net1", CNI_PATH: "/x" },
+    stdin: openSync("/tmp", "r"),
+    stdout: "pipe",
+    stderr: "ignore",
+  });
+  const stdout = await new Response(child.stdout).text();
+  expect([await child.exited, JSON.parse(stdout).code]).toEqual([1, 5]);
 });
 
 describe("the command line", () => {
