@@ -29,7 +29,7 @@ schema: setup ## write docs/schema anew
 	$(BUN) tools/schema.ts
 
 test: build lint ## all tests; as root those with real plugins and namespaces too
-	$(BUN) test src test
+	$(BUN) test --timeout 30000 src test tools
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts

@@ -1,7 +1,8 @@
+import { compare, type Ratio, startUpShare } from "./compare.ts";
 import type { CrowdRow } from "./crowd.ts";
-import type { RateRow, SizeRow } from "./pools.ts";
-
-export type CallRow = { what: string; wall: number; cpu: number };
+import type { RateRow } from "./memory.ts";
+import type { SizeRow } from "./pools.ts";
+import type { CallRow } from "./single.ts";
 
 export type Results = {
   machine: string;
@@ -13,76 +14,95 @@ export type Results = {
   memory: readonly RateRow[];
 };
 
-const PAIRS = [
-  ["Berth static ADD", "Go static ADD"],
-  ["Berth whereabouts ADD, SQLite", "Go host-local ADD"],
-  ["Berth whereabouts DEL, SQLite", "Go host-local DEL"],
-] as const;
+const SIZE_GOAL = 1.2;
+const RATE_GOAL = 100_000;
 
 /** The page bench/RESULTS.md. Who is ahead follows from the figures, not from us. */
 export function renderResults(results: Results): string {
   const { machine, runs, crowdSize, calls, crowd, sizes, memory } = results;
+  const ratios = compare(calls, crowd);
   return `# Figures
 
-Made by \`make bench\`: ${machine}. Medians of ${runs} runs, contestants in turn within one run. Absolute figures drift with the
-machine; compare the ratios.
+Made by \`make bench\`: ${machine}.
+Medians of ${runs} runs, contestants in turn within one run. Absolute figures drift with the machine; compare the ratios.
 
 ## One call, whole process
-${table(
-  ["call", "wall ms", "CPU ms"],
-  calls.map((row) => [row.what, ms(row.wall), ms(row.cpu)]),
-)}
-Berth is started anew for each call here, without an agent.
+${table(["call", "wall ms", "CPU ms", "peak RSS MiB"], calls.map(callRow))}
+Berth is started anew for each call here, without an agent. It syncs every address to disk; host-local syncs nothing (seen with strace).
 
+## ${crowdSize} processes at once on one pool
+${table(["who", "all ADDs ms", "all DELs ms", "failed", "distinct addresses", "left after the DELs"], crowd.map(crowdRow))}
 ## Berth against its peers
 ${table(
-  ["Berth", "peer", "wall, Berth / peer", "ahead"],
-  PAIRS.flatMap(([own, peer]) => ratioRow(calls, own, peer)),
+  ["what", "peer", "Berth", "peer's", "Berth / peer"],
+  ratios.map((ratio) => [ratio.what, ratio.peer, ...both(ratio), times(ratio)]),
 )}
-## ${crowdSize} processes at once on one pool
-${table(
-  ["who", "all ADDs ms", "all DELs ms", "failed", "distinct addresses", "left after the DELs"],
-  crowd.map((row) => [
-    row.who,
-    ms(row.add),
-    ms(row.del),
-    String(row.failed),
-    String(row.distinct),
-    String(row.left),
-  ]),
-)}
+## Where a peer is ahead
+${whereBehind(ratios, calls)}
 ## One whereabouts ADD on SQLite, by what the pool holds
+Goal: at most ${SIZE_GOAL} times the empty pool, whatever is held.
+
 ${table(
-  ["pool", "held", "wall ms", "ratio to empty", "commit alone ms"],
+  ["pool", "held", "wall ms", "ratio to empty", "goal", "commit alone ms"],
   sizes.map((row) => sizeRow(row, sizes)),
 )}
 ## In one process, in memory
-${table(
-  ["what", "a second"],
-  memory.map(({ what, perSecond }) => [what, Math.round(perSecond).toLocaleString("en")]),
-)}`;
+Goal: at least ${RATE_GOAL.toLocaleString("en")} ADDs a second.
+
+${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}`;
 }
 
-function ratioRow(calls: readonly CallRow[], own: string, peer: string): string[][] {
-  const [mine, other] = [own, peer].map((name) => calls.find(({ what }) => what === name));
-  if (!mine || !other) return [[own, peer, "peer not installed", "–"]];
-  const ratio = mine.wall / other.wall;
-  return [[own, peer, ratio.toFixed(2), ratio < 1 ? "Berth" : peer]];
+function callRow({ what, figures }: CallRow): string[] {
+  if (!figures) return [what, "not installed", "–", "–"];
+  return [what, short(figures.wall), short(figures.cpu), short(figures.peak)];
+}
+
+function crowdRow({ who, add, del, failed, distinct, left }: CrowdRow): string[] {
+  return [who, short(add), short(del), String(failed), String(distinct), String(left)];
+}
+
+function whereBehind(ratios: readonly Ratio[], calls: readonly CallRow[]): string {
+  if (ratios.length === 0) return "No peer is installed here, so there is nothing to compare.\n";
+  const behind = ratios.filter(({ own, other }) => own > other);
+  if (behind.length === 0) return "Nowhere among what was measured.\n";
+  const lines = behind
+    .sort((a, b) => b.own / b.other - a.own / a.other)
+    .map((ratio) => `- ${ratio.what}: ${ratio.peer} by ${times(ratio)} (${both(ratio).join(" against ")})`);
+  const share = startUpShare(calls);
+  const start =
+    share === undefined ? "" : `\nStart-up alone is ${Math.round(share * 100)}% of Berth's ADD.\n`;
+  return `${lines.join("\n")}\n${start}`;
 }
 
 function sizeRow(row: SizeRow, all: readonly SizeRow[]): string[] {
   const empty = all.find(({ range, held }) => range === row.range && held === 0);
-  const held = row.held.toLocaleString("en");
-  return [
-    row.range,
-    row.fragmented ? `every second of ${held}` : held,
-    ms(row.wall),
-    empty ? (row.wall / empty.wall).toFixed(2) : "–",
-    row.commit.toFixed(2),
-  ];
+  const ratio = row.wall / (empty?.wall ?? Number.NaN);
+  const held = `${count(row.held)}${row.fragmented ? ", every second address" : ""}`;
+  const goal = row === empty ? "–" : verdict(ratio <= SIZE_GOAL);
+  return [row.range, held, short(row.wall), ratio.toFixed(2), goal, row.commit.toFixed(2)];
 }
 
-function ms(value: number): string {
+function rateRow({ range, held, add, del }: RateRow): string[] {
+  return [range, count(held), count(add), verdict(add >= RATE_GOAL), count(del)];
+}
+
+function both({ own, other, unit }: Ratio): string[] {
+  return [own, other].map((value) => `${short(value)} ${unit}`);
+}
+
+function times({ own, other }: Ratio): string {
+  return `${(own / other).toFixed(2)}×`;
+}
+
+function verdict(met: boolean): string {
+  return met ? "met" : "missed";
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+function short(value: number): string {
   return value.toFixed(value < 100 ? 1 : 0);
 }
 

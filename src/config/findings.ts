@@ -28,10 +28,13 @@ export class Findings {
     }
   }
 
+  /** False once a further warning would be dropped: finding its words can cost more than the mistake did. */
+  get takesWarnings(): boolean {
+    return this.#issues.length - this.#broken.size < MOST_ISSUES;
+  }
+
   warn(code: IssueCode, subject: Subject, message: string, hint: string): void {
-    if (this.#issues.length - this.#broken.size < MOST_ISSUES) {
-      this.#push("warning", code, subject, message, hint);
-    }
+    if (this.takesWarnings) this.#push("warning", code, subject, message, hint);
   }
 
   /** The answer to the caller; `build` runs only if there is no error. */

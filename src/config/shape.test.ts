@@ -81,7 +81,7 @@ describe("the shape of ipam", () => {
     expect(type).toMatchObject({ message: "5 has the wrong type", hint: "a text in quotes is wanted" });
   });
 
-  test("a million mistakes give a bounded list", () => {
+  test("a hundred thousand mistakes give a bounded list", () => {
     const keys = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`key${index}`, 1]));
     expect(readWhereabouts({ ...base, ...keys }).issues.length).toBeLessThan(500);
   });

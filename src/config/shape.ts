@@ -60,6 +60,7 @@ function conformObject(schema: ObjectSchema, value: JsonObject, path: string, co
 }
 
 function reportUnknownKey(key: string, subject: Subject, known: readonly string[], found: Findings): void {
+  if (!found.takesWarnings) return;
   const meant = nearest(key, known);
   const what = `the key ${renderValue(key)} is not known here and has no effect`;
   found.warn("unknown_key", subject, what, meant === undefined ? "remove it" : nearestHint(key, known));
