@@ -4,7 +4,7 @@
  */
 import { Glob } from "bun";
 
-const ORDER = ["ip", "cni", "config", "allocation", "store", "ipam", "cli"];
+const ORDER = ["ip", "cni", "config", "allocation", "store", "ipam", "agent", "cli", "shim"];
 const PURE = new Set(["ip", "cni", "config", "allocation"]);
 const ROOT_FILES = new Set(["../result.ts", "../log.ts"]);
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 stamp=node_modules/.package-lock.json
 if [ ! -x node_modules/.bin/bun ] || [ package-lock.json -nt "$stamp" ]; then
   echo "setup: installing the npm packages of package-lock.json"
-  # scriptc's install step only warms a cache, and bun's only renames its executable: neither is needed.
+  # The install step of bun only renames its executable, which is not needed.
   npm ci --no-audit --no-fund --loglevel=error
   touch "$stamp"
 fi
@@ -15,6 +15,7 @@ missing=()
 [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v ping >/dev/null || missing+=(iputils-ping)
+command -v clang-19 >/dev/null || missing+=(clang-19)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
