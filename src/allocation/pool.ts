@@ -1,4 +1,4 @@
-import type { Family } from "../ip/address.ts";
+import { bitsOf, type Family } from "../ip/address.ts";
 import { type Cidr, formatCidr } from "../ip/cidr.ts";
 
 /** A pool: the addresses of one network range under one `network_name` ("" being one too). */
@@ -44,4 +44,9 @@ export function describePool(pool: Pool): string {
   return pool.networkName === ""
     ? formatCidr(pool.range)
     : `${formatCidr(pool.range)} of ${pool.networkName}`;
+}
+
+/** How many addresses a pool can hand out: all but network and broadcast address. */
+export function poolCapacity({ range }: Pool): bigint {
+  return (1n << BigInt(bitsOf(range.family) - range.prefix)) - 2n;
 }

@@ -1,16 +1,19 @@
 import { parseArgs } from "node:util";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
-import { invoke, PLUGINS } from "../ipam/invoke.ts";
-import { logOf, ProcessHost } from "./host.ts";
+import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
+import { logOf, Machine, netnsId, PATIENCE } from "../ipam/machine.ts";
+import { openStore } from "../store/open.ts";
+import type { Store } from "../store/store.ts";
 
 /** `berth cni --plugin NAME`: answers one call of the CNI protocol from environment and standard input. */
 export async function runCni(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: { plugin: { type: "string" } } });
   const plugin = PLUGINS.find((known) => known === values.plugin);
   if (plugin === undefined) {
-    process.stderr.write(`berth cni: --plugin is one of ${PLUGINS.join(", ")}\n`);
-    return 2;
+    const { stderr, exit } = refusePlugin(values.plugin);
+    process.stderr.write(stderr);
+    return exit;
   }
   const command = process.env.CNI_COMMAND ?? "";
   let stdin = "";
@@ -21,15 +24,23 @@ export async function runCni(args: string[]): Promise<number> {
     process.stdout.write(renderError(cniError(CniCode.io, `standard input cannot be read: ${why}`)));
     return 1;
   }
-  const host = new ProcessHost(logOf(stdin));
+  let opened: Store | undefined; // a call names one store
+  const host = new Machine(
+    logOf(stdin, (line) => process.stderr.write(line)),
+    (choice) => {
+      const store = openStore(choice, PATIENCE);
+      if (store.ok) opened = store.value;
+      return store;
+    },
+  );
   try {
-    const callerNetns = host.netnsId("/proc/self/ns/net");
+    const callerNetns = netnsId("/proc/self/ns/net");
     const reply = await invoke({ plugin, env: process.env, stdin, callerNetns }, host);
     process.stderr.write(reply.stderr);
     process.stdout.write(reply.stdout);
     return reply.exit;
   } finally {
-    host.close();
+    opened?.close();
   }
 }
 

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import type { Claim } from "../allocation/claim.ts";
 import { podRef } from "../allocation/owner.ts";
-import { bitsOf, formatAddress, parseAddress } from "../ip/address.ts";
+import { poolCapacity } from "../allocation/pool.ts";
+import { formatAddress, parseAddress } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import type { Result } from "../result.ts";
 import { SqliteStore } from "../store/sqlite/sqlite.ts";
@@ -99,14 +100,13 @@ function filterOf(subject: string | undefined): ClaimFilter {
 }
 
 /** A count for people: an IPv6 pool's is too long to read. */
-function short(count: string): string {
+export function short(count: string): string {
   return count.length <= 12 ? count : Number(count).toExponential(1).replace("+", "");
 }
 
 function poolRecord({ pool, used }: PoolUsage) {
   const { range, networkName } = pool;
-  // Network and broadcast address are never handed out.
-  const total = (1n << BigInt(bitsOf(range.family) - range.prefix)) - 2n;
+  const total = poolCapacity(pool);
   return {
     network: networkName === "" ? "-" : networkName,
     range: formatCidr(range),

@@ -79,7 +79,8 @@ export class CallReader {
     this.#length += chunk.length;
     if (!this.#header) {
       const header = this.#readHeader();
-      if (!header.ok || header.value === undefined) return header;
+      if (!header.ok) return header;
+      if (header.value === undefined) return ok(undefined);
       this.#header = header.value;
     }
     const { plugin, timeout, start, env, stdin } = this.#header;

@@ -19,24 +19,37 @@ export type Invocation = {
   readonly callerNetns?: string | undefined;
 };
 
-export type Reply = { readonly stdout: string; readonly stderr: string; readonly exit: number };
+export type Reply = {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exit: number;
+  /** The code of the CNI error; 0 for success. */
+  readonly code: number;
+};
+
+/** The answer to a name that is none of ours, as from any program that is used wrongly. */
+export function refusePlugin(name: string | undefined): Reply {
+  const stderr = `berth cni: --plugin is one of ${PLUGINS.join(", ")}, not ${JSON.stringify(name ?? "")}\n`;
+  return { stdout: "", stderr, exit: 2, code: CniCode.internal };
+}
 
 /** Answers one call of the CNI protocol. Never throws: what is not foreseen becomes an error with code 999. */
 export async function invoke(invocation: Invocation, host: Host): Promise<Reply> {
   const call = parseCall(invocation.env, invocation.stdin);
   if (!call.ok) return failed(call.error, invocation, host);
-  if (call.value.kind === "version") return { stdout: renderVersions(), stderr: "", exit: 0 };
+  if (call.value.kind === "version") return success(renderVersions());
   if (call.value.kind === "about") {
     const versions = CNI_VERSIONS.join(", ");
     return {
       stdout: "",
       stderr: `Berth CNI IPAM plugin ${invocation.plugin}\nCNI protocol versions supported: ${versions}\n`,
       exit: 0,
+      code: 0,
     };
   }
   const { request } = call.value;
   const result = await guarded(invocation, request, host);
-  return result.ok ? { stdout: result.value, stderr: "", exit: 0 } : failed(result.error, invocation, host);
+  return result.ok ? success(result.value) : failed(result.error, invocation, host);
 }
 
 async function guarded(
@@ -85,5 +98,9 @@ function failed(error: CniError, { plugin, env }: Invocation, { log }: Host): Re
     code: error.code,
     details: error.details,
   });
-  return { stdout: renderError(error), stderr: "", exit: 1 };
+  return { stdout: renderError(error), stderr: "", exit: 1, code: error.code };
+}
+
+function success(stdout: string): Reply {
+  return { stdout, stderr: "", exit: 0, code: 0 };
 }

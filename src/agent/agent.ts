@@ -1,0 +1,203 @@
+import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
+import { jsonLog, type Log } from "../log.ts";
+import { err, ok, type Result } from "../result.ts";
+import { Calls, type Peer } from "./calls.ts";
+import { servePages } from "./http.ts";
+import { Journal } from "./journal.ts";
+import { AgentMetrics } from "./observe.ts";
+import type { Settings } from "./options.ts";
+import { journalPath } from "./paths.ts";
+import { Replay } from "./replay.ts";
+import { Server } from "./server.ts";
+import { claimEndpoint, type Endpoint, isSocket, listen, release } from "./socket.ts";
+import { aboutProcess, journalStatus, type Status, type StoreStatus, storeStatus } from "./status.ts";
+import { Stores } from "./stores.ts";
+
+export type AgentOptions = {
+  readonly socket: string;
+  /** Folder of the journal. */
+  readonly stateDir: string;
+  readonly settings: Settings;
+  /** Where log lines go. */
+  readonly write: (line: string) => void;
+};
+
+/** Connections beyond this are closed at once; each may hold 2 MiB. */
+const MAX_CONNECTIONS = 2048;
+/** How often the agent looks whether its socket file is still there, in milliseconds. */
+const WATCH = 1_000;
+/** What is under way at a stop may take this long, in milliseconds. */
+const DRAIN = 12_000;
+/** Counts of a pool may be this old on the metrics page, in milliseconds. */
+const POOLS_AGE = 5_000;
+
+/** The daemon of a node: it keeps stores open and answers the calls of all plugins on one socket. */
+export class Agent {
+  readonly #endpoint: Endpoint;
+  readonly #journal: Journal;
+  readonly #metrics = new AgentMetrics();
+  readonly #stores = new Stores((changes) => this.#metrics.committed(changes));
+  readonly #log: Log;
+  readonly #calls: Calls;
+  readonly #server: Server;
+  readonly #replay: Replay;
+  readonly #watch: ReturnType<typeof setInterval>;
+  #settings: Settings;
+  #listener: { stop(force?: boolean): void };
+  #pages: ReturnType<typeof servePages>;
+  #state: Status["state"] = "serving";
+  #pools: { at: number; status: readonly StoreStatus[] } = { at: 0, status: [] };
+
+  /** Starts to serve, or says why it cannot. */
+  static start(options: AgentOptions, env: NodeJS.ProcessEnv): Result<Agent, string> {
+    const endpoint = claimEndpoint(options.socket, env);
+    if (!endpoint.ok) return endpoint;
+    const path = journalPath(options.stateDir);
+    try {
+      return ok(new Agent(options, endpoint.value, Journal.open(path)));
+    } catch (error) {
+      release(endpoint.value);
+      const why = error instanceof Error ? error.message : String(error);
+      return err(`${path} or ${options.socket} cannot be used: ${why}`);
+    }
+  }
+
+  private constructor(options: AgentOptions, endpoint: Endpoint, journal: Journal) {
+    const metrics = this.#metrics;
+    this.#endpoint = endpoint;
+    this.#journal = journal;
+    this.#settings = options.settings;
+    this.#log = (level, msg, fields) =>
+      jsonLog(options.write, this.#settings.logLevel, Date.now)(level, msg, fields);
+    this.#calls = new Calls({
+      stores: this.#stores,
+      journal,
+      metrics,
+      maxCalls: () => this.#settings.maxCalls,
+      level: () => this.#settings.logLevel,
+      write: options.write,
+      owed: () => this.#replay.schedule(),
+    });
+    this.#server = new Server({
+      answer: (call, peer) => this.#answer(call, peer),
+      rejected: (reason) => metrics.rejected(reason),
+      maxConnections: MAX_CONNECTIONS,
+      log: this.#log,
+    });
+    const replayed = { calls: this.#calls, journal, metrics, log: this.#log };
+    this.#replay = new Replay({ ...replayed, now: Date.now, random: Math.random });
+    metrics.observe({
+      underWay: () => this.#calls.underWay,
+      connections: () => this.#server.connections,
+      journalDepth: () => journal.depth(),
+      pools: () => this.#poolGauges(),
+    });
+    this.#listener = listen(endpoint, this.#server.handler);
+    this.#watch = setInterval(() => this.#restoreSocket(), WATCH);
+    this.#pages = this.#servePages();
+    this.#replay.schedule();
+    const owed = journal.depth();
+    this.#log("verbose", "agent serves", {
+      socket: endpoint.path,
+      passed: endpoint.passed !== undefined,
+      owed,
+    });
+  }
+
+  /** The address of the metrics, if they are served. */
+  get url(): string | undefined {
+    return this.#pages?.url;
+  }
+
+  /** Takes over settings, and opens stores and their credentials anew when they are needed next. */
+  reload(settings: Settings): void {
+    const address = JSON.stringify(this.#settings.metrics);
+    this.#settings = settings;
+    this.#stores.close();
+    if (JSON.stringify(settings.metrics) !== address) {
+      this.#pages?.stop();
+      this.#pages = this.#servePages();
+    }
+    this.#log("verbose", "settings loaded", { logLevel: settings.logLevel, maxCalls: settings.maxCalls });
+  }
+
+  /** Accepts nothing more, finishes what it has accepted, and closes. Callers go on with `berth cni`. */
+  async stop(): Promise<void> {
+    this.#state = "draining";
+    clearInterval(this.#watch);
+    this.#listener.stop(false);
+    const late = Bun.sleep(DRAIN).then(() => "late");
+    const done = Promise.all([this.#server.idle(), this.#replay.stop()]).then(() => "done");
+    const outcome = await Promise.race([late, done]);
+    if (outcome === "late")
+      this.#log("error", "stopped with calls under way", { calls: this.#calls.underWay });
+    this.#pages?.stop();
+    this.#server.close();
+    this.#stores.close();
+    const owed = this.#journal.depth();
+    this.#journal.close();
+    release(this.#endpoint);
+    this.#log("verbose", "agent stopped", { owed });
+  }
+
+  async #answer(call: CallFrame, peer: Peer): Promise<ReplyFrame> {
+    if (call.plugin !== "status") return this.#calls.answer(call, peer);
+    return { exit: 0, stdout: `${JSON.stringify(await this.#status())}\n`, stderr: "" };
+  }
+
+  async #status(): Promise<Status> {
+    return {
+      ...aboutProcess(this.#metrics),
+      state: this.#state,
+      socket: this.#endpoint.path,
+      metrics: this.#pages?.url ?? null,
+      underWay: this.#calls.underWay,
+      requests: this.#metrics.requests(),
+      stores: await storeStatus(this.#stores),
+      journal: journalStatus(this.#journal),
+    };
+  }
+
+  #servePages(): ReturnType<typeof servePages> {
+    if (!this.#settings.metrics) return undefined;
+    return servePages(
+      this.#settings.metrics,
+      { metrics: () => this.#renderMetrics(), ready: () => this.#ready() },
+      this.#log,
+    );
+  }
+
+  async #renderMetrics(): Promise<string> {
+    if (Date.now() - this.#pools.at > POOLS_AGE) {
+      this.#pools = { at: Date.now(), status: await storeStatus(this.#stores) };
+    }
+    return this.#metrics.registry.render();
+  }
+
+  *#poolGauges() {
+    for (const { store, pools } of this.#pools.status) {
+      for (const { network, range, total, used } of pools) {
+        yield [store, network, range, Number(total), Number(used)] as const;
+      }
+    }
+  }
+
+  async #ready(): Promise<readonly string[]> {
+    if (this.#state === "draining") return ["the agent is stopping"];
+    const stores = await storeStatus(this.#stores);
+    return stores.flatMap(({ store, error }) => (error === undefined ? [] : [`${store}: ${error}`]));
+  }
+
+  /** Someone may remove the file, or its whole folder; callers would not find the agent any more. */
+  #restoreSocket(): void {
+    if (isSocket(this.#endpoint.path)) return;
+    try {
+      const old = this.#listener;
+      this.#listener = listen(this.#endpoint, this.#server.handler);
+      old.stop(false);
+      this.#log("error", "the socket file was gone and is made again", { socket: this.#endpoint.path });
+    } catch (error) {
+      this.#log("error", "the socket file is gone and cannot be made", { why: String(error) });
+    }
+  }
+}

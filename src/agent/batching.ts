@@ -1,0 +1,162 @@
+import type { Change, Outcome } from "../allocation/claim.ts";
+import { err, ok, type Result } from "../result.ts";
+import type { Store, StoreError } from "../store/store.ts";
+
+/** What bounds the work for one caller. */
+export type Caller = {
+  /** Milliseconds since 1970 after which nobody waits for the answer any more. */
+  readonly deadline: number;
+  /** Whether it has hung up. What is not yet written for it need not be. */
+  gone(): boolean;
+};
+
+/** Where the batches come from and go to; the agent brings the real clock, tests and simulation their own. */
+export type BatchingOptions = {
+  /** The store as it is now: it may have been replaced since the last batch. */
+  open(): Result<Store, StoreError>;
+  now(): number;
+  /** Resumes after so many milliseconds; 0 is "when everything that has arrived by now has been read". */
+  pause(ms: number): Promise<void>;
+  /** Told the number of changes in each commit. */
+  committed?(changes: number): void;
+};
+
+type Waiting = {
+  readonly changes: readonly Change[];
+  readonly caller: Caller;
+  readonly answer: (result: Result<readonly Outcome[], StoreError>) => void;
+};
+
+/** Small enough that nobody waits long behind it, large enough that the disk's sync is shared by all who wait. */
+const MAX_BATCH = 128;
+const BUSY_PAUSES = [2, 5, 10, 20, 50];
+
+/**
+ * Group commit: what arrives while a commit is under way goes into the next one, first come first served. A store
+ * that is locked by another process is tried again without blocking anything else.
+ */
+export class Batching {
+  readonly #options: BatchingOptions;
+  readonly #queue: Waiting[] = [];
+  #running = false;
+
+  constructor(options: BatchingOptions) {
+    this.#options = options;
+  }
+
+  /** The store as one caller sees it. */
+  for(caller: Caller, name: string): Store {
+    return {
+      name,
+      commit: (changes) => this.#commit(changes, caller),
+      preview: (request) => this.#read(caller, (store) => store.preview(request)),
+      claims: (filter) => this.#read(caller, (store) => store.claims(filter)),
+      pools: () => this.#read(caller, (store) => store.pools()),
+      close: () => undefined, // the agent keeps it open for the next caller
+    };
+  }
+
+  get idle(): boolean {
+    return !this.#running && this.#queue.length === 0;
+  }
+
+  #commit(changes: readonly Change[], caller: Caller): Promise<Result<readonly Outcome[], StoreError>> {
+    const { promise, resolve } = Promise.withResolvers<Result<readonly Outcome[], StoreError>>();
+    this.#queue.push({ changes, caller, answer: resolve });
+    if (!this.#running) void this.#run();
+    return promise;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let busy = 0; this.#queue.length > 0; ) {
+      await this.#options.pause(busy === 0 ? 0 : (BUSY_PAUSES[busy - 1] ?? 50));
+      this.#dropAbandoned();
+      const batch = this.#nextBatch();
+      if (batch.length === 0) continue;
+      const result = await this.#write(batch);
+      if (!result.ok && result.error.code === "store_busy") {
+        this.#queue.unshift(...batch); // they keep their place until their patience ends
+        busy = Math.min(busy + 1, BUSY_PAUSES.length);
+        continue;
+      }
+      busy = 0;
+      if (result.ok || batch.length === 1) deliver(batch, result);
+      // One change that trips over a bug must not take the others down with it.
+      else if (result.error.retry === "bug")
+        for (const one of batch) deliver([one], await this.#write([one]));
+      else deliver(batch, result);
+    }
+    this.#running = false;
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<Result<readonly Outcome[], StoreError>> {
+    const store = this.#options.open();
+    if (!store.ok) return store;
+    const changes = batch.flatMap((waiting) => waiting.changes);
+    try {
+      const result = await store.value.commit(changes);
+      if (result.ok) this.#options.committed?.(changes.length);
+      return result;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const hint = "please report this with the log";
+      return err({ code: "store_bug", retry: "bug", store: store.value.name, message, hint });
+    }
+  }
+
+  #nextBatch(): Waiting[] {
+    let changes = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      changes += waiting.changes.length;
+      if (count > 0 && changes > MAX_BATCH) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Those who no longer wait get an error, and nothing is written for them. */
+  #dropAbandoned(): void {
+    const now = this.#options.now();
+    const abandoned: Waiting[] = [];
+    const kept = this.#queue.filter((waiting) => {
+      const waits = !waiting.caller.gone() && now < waiting.caller.deadline;
+      if (!waits) abandoned.push(waiting);
+      return waits;
+    });
+    if (abandoned.length === 0) return;
+    this.#queue.splice(0, this.#queue.length, ...kept);
+    for (const { answer } of abandoned) answer(err(GAVE_UP));
+  }
+
+  async #read<T>(
+    caller: Caller,
+    body: (store: Store) => Promise<Result<T, StoreError>>,
+  ): Promise<Result<T, StoreError>> {
+    for (const pause of [...BUSY_PAUSES, ...Array<number>(1000).fill(50)]) {
+      const store = this.#options.open();
+      const result = store.ok ? await body(store.value) : store;
+      if (result.ok || result.error.code !== "store_busy") return result;
+      if (caller.gone() || this.#options.now() + pause >= caller.deadline) return result;
+      await this.#options.pause(pause);
+    }
+    return err(GAVE_UP);
+  }
+}
+
+const GAVE_UP: StoreError = {
+  code: "store_busy",
+  retry: "transient",
+  store: "agent",
+  message: "the caller's time was over before its turn came",
+  hint: "another process holds the store, or the disk is slow; the runtime tries again",
+};
+
+function deliver(batch: readonly Waiting[], result: Result<readonly Outcome[], StoreError>): void {
+  let at = 0;
+  for (const { changes, answer } of batch) {
+    answer(result.ok ? ok(result.value.slice(at, at + changes.length)) : result);
+    at += changes.length;
+  }
+}

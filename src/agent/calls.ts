@@ -1,0 +1,170 @@
+import { CniCode, cniError, renderError } from "../cni/error.ts";
+import type { CallFrame } from "../cni/wire.ts";
+import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
+import { logOf, Machine, netnsId, PATIENCE } from "../ipam/machine.ts";
+import type { LogLevel } from "../log.ts";
+import type { Journal, Pending } from "./journal.ts";
+import type { AgentMetrics } from "./observe.ts";
+import type { Stores } from "./stores.ts";
+import { Turns } from "./turns.ts";
+
+/** Who sent a call. */
+export type Peer = {
+  /** Process id as this agent sees it; 0 if the peer lives in a foreign pid namespace. */
+  readonly pid: number;
+  gone(): boolean;
+};
+
+export type CallsOptions = {
+  readonly stores: Stores;
+  readonly journal: Journal;
+  readonly metrics: AgentMetrics;
+  readonly maxCalls: () => number;
+  readonly level: () => LogLevel;
+  readonly write: (line: string) => void;
+  /** Told when the journal has a new entry. */
+  readonly owed: () => void;
+};
+
+/** Answers the calls of plugins, whoever sent them: many at a time, and one after the other for each attachment. */
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #turns = new Turns();
+  #underWay = 0;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+  }
+
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** Never throws; a call that finds the agent too busy is told to come again later. */
+  async answer(call: CallFrame, peer: Peer): Promise<Reply> {
+    const { metrics } = this.#options;
+    const maxCalls = this.#options.maxCalls();
+    const plugin = PLUGINS.find((known) => known === call.plugin);
+    if (plugin === undefined) return refusePlugin(call.plugin);
+    const started = performance.now();
+    const reply = this.#underWay >= maxCalls ? busy(maxCalls) : await this.#counted(call, peer);
+    metrics.answered(plugin, call.env.CNI_COMMAND ?? "", reply.code, (performance.now() - started) / 1000);
+    return reply;
+  }
+
+  /** Does what the journal owes and strikes it out; undefined if an ADD has struck it out meanwhile. */
+  async redo({ id, call }: Pending): Promise<Reply | undefined> {
+    const nobody: Peer = { pid: 0, gone: () => false };
+    return this.#turns.take(keyOf(call), async () => {
+      if (!this.#options.journal.has(id)) return undefined;
+      const reply = await this.#run(call, nobody, PATIENCE);
+      if (reply.exit === 0) this.#options.journal.remove(id);
+      return reply;
+    });
+  }
+
+  async #counted(call: CallFrame, peer: Peer): Promise<Reply> {
+    this.#underWay++;
+    try {
+      const attached = ["ADD", "DEL", "CHECK"].includes(call.env.CNI_COMMAND ?? "");
+      if (!attached) return await this.#run(call, peer, this.#patience(call));
+      return await this.#turns.take(keyOf(call), () => this.#inTurn(call, peer));
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** In milliseconds. */
+  #patience({ timeout }: CallFrame): number {
+    return Math.min(PATIENCE, timeout);
+  }
+
+  async #inTurn(call: CallFrame, peer: Peer): Promise<Reply> {
+    const verb = call.env.CNI_COMMAND;
+    const patience = this.#patience(call);
+    if (verb === "ADD") return this.#add(call, peer, patience);
+    const reply = await this.#run(call, peer, patience);
+    if (verb !== "DEL") return reply;
+    if (reply.code === CniCode.tryAgainLater && !peer.gone()) return this.#owe(call, reply);
+    if (reply.exit === 0) this.#forget(call);
+    return reply;
+  }
+
+  /**
+   * A DEL that is still owed for this attachment must not free what the ADD takes now. It is struck out before the
+   * ADD writes: dying in between leaves an address that the reconciler finds, and never one with two owners.
+   */
+  async #add(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
+    const { journal } = this.#options;
+    try {
+      const owed = journal.of(call);
+      for (const { id } of owed) journal.remove(id);
+      const reply = await this.#run(call, peer, patience);
+      if (reply.exit !== 0) for (const { call: del, error } of owed) journal.add(del, error, Date.now());
+      return reply;
+    } catch (error) {
+      return journalFailure(error);
+    }
+  }
+
+  #owe(call: CallFrame, failed: Reply): Reply {
+    try {
+      this.#options.journal.add(call, messageOf(failed), Date.now());
+      this.#options.owed();
+    } catch (error) {
+      this.#log("error", "the journal cannot take a DEL", call, { error: String(error) });
+      return failed;
+    }
+    this.#log("error", "the store is away: DEL is written down and will be done later", call, {});
+    return { stdout: "", stderr: "", exit: 0, code: 0 };
+  }
+
+  #forget(call: CallFrame): void {
+    try {
+      for (const { id } of this.#options.journal.of(call)) this.#options.journal.remove(id);
+    } catch (error) {
+      // Harmless: the DEL is done, and doing it once more changes nothing.
+      this.#log("error", "the journal cannot be read", call, { error: String(error) });
+    }
+  }
+
+  #run(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
+    const { stores, write, level } = this.#options;
+    const caller = { deadline: Date.now() + patience, gone: peer.gone };
+    const host = new Machine(logOf(call.stdin, write, level()), (choice) => stores.get(choice, caller));
+    const plugin = PLUGINS.find((known) => known === call.plugin);
+    if (plugin === undefined) return Promise.resolve(refusePlugin(call.plugin));
+    const callerNetns = peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined;
+    return invoke({ plugin, env: call.env, stdin: call.stdin, callerNetns }, host);
+  }
+
+  #log(severity: LogLevel, msg: string, { env, stdin, plugin }: CallFrame, more: { error?: string }): void {
+    const log = logOf(stdin, this.#options.write, this.#options.level());
+    const sandbox = env.CNI_CONTAINERID;
+    log(severity, msg, { plugin, verb: env.CNI_COMMAND, sandbox, ifname: env.CNI_IFNAME, ...more });
+  }
+}
+
+function keyOf({ env }: CallFrame): string {
+  return `${env.CNI_CONTAINERID}/${env.CNI_IFNAME}`;
+}
+
+function busy(maxCalls: number): Reply {
+  const details = "the runtime tries again; berth status shows what the agent does";
+  const error = cniError(CniCode.tryAgainLater, `the agent has ${maxCalls} calls under way`, details);
+  return { stdout: renderError(error), stderr: "", exit: 1, code: error.code };
+}
+
+function journalFailure(error: unknown): Reply {
+  const why = error instanceof Error ? error.message : String(error);
+  const details =
+    "an earlier DEL of this interface may be written there; make room on the disk of the journal";
+  const failure = cniError(CniCode.tryAgainLater, `the journal of the agent cannot be used: ${why}`, details);
+  return { stdout: renderError(failure), stderr: "", exit: 1, code: failure.code };
+}
+
+/** What an error on standard output says. */
+export function messageOf({ stdout }: Reply): string {
+  const error: { msg?: unknown } = JSON.parse(stdout);
+  return String(error.msg);
+}

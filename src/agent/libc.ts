@@ -1,0 +1,38 @@
+import { dlopen, ptr } from "bun:ffi";
+
+// Values of Linux, the same on amd64 and arm64.
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const LOCK_EX_NB = 2 | 4;
+
+const SYMBOLS = {
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  flock: { args: ["i32", "i32"], returns: "i32" },
+} as const;
+
+const libc = openLibc();
+
+function openLibc() {
+  try {
+    return dlopen("libc.so.6", SYMBOLS);
+  } catch {
+    return dlopen("libc.so", SYMBOLS); // musl
+  }
+}
+
+export type Credentials = { readonly pid: number; readonly uid: number; readonly gid: number };
+
+/** Who connected to a unix socket, as the kernel noted it then (unix(7), SO_PEERCRED); undefined if it cannot say. */
+export function peerCredentials(descriptor: number): Credentials | undefined {
+  const ucred = new Int32Array(3);
+  const length = new Uint32Array([12]);
+  const status = libc.symbols.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ptr(ucred), ptr(length));
+  if (status !== 0 || length[0] !== 12) return undefined;
+  const [pid = 0, uid = 0, gid = 0] = ucred;
+  return { pid, uid: uid >>> 0, gid: gid >>> 0 };
+}
+
+/** Takes the lock of an open file for as long as the descriptor lives (flock(2)); false if another process has it. */
+export function lockFile(descriptor: number): boolean {
+  return libc.symbols.flock(descriptor, LOCK_EX_NB) === 0;
+}

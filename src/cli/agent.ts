@@ -1,0 +1,70 @@
+import { parseArgs } from "node:util";
+import { Agent } from "../agent/agent.ts";
+import { DEFAULT_SETTINGS, readSettings, readSettingsFile, type Settings } from "../agent/options.ts";
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../agent/paths.ts";
+import type { Result } from "../result.ts";
+
+const HELP = `usage: berth agent [OPTIONS]
+
+Answers the calls of the plugins of this node. Log lines (JSON) go to standard error.
+
+  --socket PATH               where the plugins find it           ${DEFAULT_SOCKET}
+  --state-dir DIR             journal of what is owed to stores   ${DEFAULT_STATE_DIR}
+  --metrics-address HOST:PORT /metrics, /healthz and /readyz      127.0.0.1:9478; off
+  --log-level LEVEL           debug, verbose, error or panic      verbose
+  --max-calls N               calls under way at most             1024
+  --config FILE               JSON object with metricsAddress, logLevel, maxCalls; flags go before it
+
+SIGHUP reads FILE again and opens stores anew; SIGTERM and SIGINT finish what was accepted and end.
+Exit codes: 0 stopped; 1 cannot serve, with the reason; 2 wrong usage.
+`;
+
+const OPTIONS = {
+  socket: { type: "string", default: DEFAULT_SOCKET },
+  "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
+  "metrics-address": { type: "string" },
+  "log-level": { type: "string" },
+  "max-calls": { type: "string" },
+  config: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** `berth agent`: serves until it is told to stop. */
+export async function runAgent(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const flags = {
+    ...(values["metrics-address"] !== undefined && { metricsAddress: values["metrics-address"] }),
+    ...(values["log-level"] !== undefined && { logLevel: values["log-level"] }),
+    ...(values["max-calls"] !== undefined && { maxCalls: values["max-calls"] }),
+  };
+  const load = (): Result<Settings, string> => {
+    const file = values.config === undefined ? undefined : readSettingsFile(values.config, DEFAULT_SETTINGS);
+    return file && !file.ok ? file : readSettings(flags, file?.value ?? DEFAULT_SETTINGS);
+  };
+  const settings = load();
+  if (!settings.ok) return complain(settings.error, 2);
+
+  const write = (line: string) => void process.stderr.write(line);
+  const { socket, "state-dir": stateDir } = values;
+  const agent = Agent.start({ socket, stateDir, settings: settings.value, write }, process.env);
+  if (!agent.ok) return complain(agent.error, 1);
+  process.on("SIGHUP", () => {
+    const next = load();
+    if (next.ok) agent.value.reload(next.value);
+    else complain(`${next.error}; the settings stay as they were`, 1);
+  });
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+  await agent.value.stop();
+  return 0;
+}
+
+function complain(why: string, exit: number): number {
+  process.stderr.write(`berth agent: ${why}\n`);
+  return exit;
+}

@@ -1,0 +1,101 @@
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { ask } from "../agent/ask.ts";
+import { Journal } from "../agent/journal.ts";
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
+import { journalStatus, type Status } from "../agent/status.ts";
+import { short } from "./look.ts";
+import { renderTable } from "./table.ts";
+
+const OPTIONS = {
+  socket: { type: "string", default: DEFAULT_SOCKET },
+  "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
+  output: { type: "string", short: "o", default: "table" },
+} as const;
+
+const TIMEOUT = 5_000;
+
+/** `berth status`: what the agent does; without an agent what it still owes. */
+export async function runStatus(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  const json = values.output === "json";
+  if (!json && values.output !== "table") {
+    process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
+    return 2;
+  }
+  const reply = await ask(values.socket, { plugin: "status", timeout: TIMEOUT, env: {}, stdin: "" });
+  if (reply.ok) {
+    const status: Status = JSON.parse(reply.value.stdout);
+    process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : render(status));
+    return 0;
+  }
+  process.stderr.write(`berth: no agent answers at ${values.socket}: ${reply.error}\n`);
+  const owed = readJournal(journalPath(values["state-dir"]));
+  if (json) process.stdout.write(`${JSON.stringify({ state: "down", journal: owed }, null, 2)}\n`);
+  else if (owed && owed.depth > 0) process.stdout.write(renderJournal(owed));
+  return 1;
+}
+
+function readJournal(path: string): Status["journal"] | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const journal = Journal.read(path);
+    const owed = journalStatus(journal);
+    journal.close();
+    return owed;
+  } catch (error) {
+    process.stderr.write(`berth: the journal ${path} cannot be read: ${String(error)}\n`);
+    return undefined;
+  }
+}
+
+function render(status: Status): string {
+  const { version, pid, started, memory, state, socket, metrics, underWay, requests, stores, journal } =
+    status;
+  const up = Math.round((Date.now() - Date.parse(started)) / 1000);
+  const head = renderTable(
+    [`Berth ${version} agent`, state],
+    [
+      ["socket", socket],
+      ["metrics", metrics ?? "off"],
+      ["process", `${pid}, up ${age(up)}, ${(memory / 2 ** 20).toFixed(1)} MiB`],
+      ["under way", String(underWay)],
+      ["owed", journal.depth === 0 ? "nothing" : String(journal.depth)],
+    ],
+  );
+  const parts = [head];
+  if (requests.length > 0) {
+    const rows = requests.map(({ type, verb, code, count, p50, p99 }) => {
+      return [type, verb, code === "0" ? "ok" : code, String(count), `<${ms(p50)}`, `<${ms(p99)}`];
+    });
+    parts.push(renderTable(["TYPE", "VERB", "CODE", "CALLS", "HALF IN", "99% IN"], rows));
+  }
+  for (const { store, error, pools } of stores) {
+    if (error !== undefined) parts.push(`${store}: ${error}\n`);
+    const rows = pools.map(({ network, range, total, used, free }) => {
+      return [network || "-", range, short(total), used, short(free)];
+    });
+    if (rows.length > 0)
+      parts.push(`${store}\n${renderTable(["NETWORK", "RANGE", "TOTAL", "USED", "FREE"], rows)}`);
+  }
+  if (journal.depth > 0) parts.push(renderJournal(journal));
+  return parts.join("\n");
+}
+
+function renderJournal({ depth, entries }: Status["journal"]): string {
+  const rows = entries.map(({ plugin, sandbox, ifname, since, attempts, next, error }) => {
+    return [plugin, sandbox.slice(0, 13), ifname, since, String(attempts), next, error];
+  });
+  const more = depth > entries.length ? `and ${depth - entries.length} more\n` : "";
+  return `Owed to stores that were away: ${depth}\n${renderTable(["TYPE", "SANDBOX", "INTERFACE", "SINCE", "TRIED", "NEXT", "WHY"], rows)}${more}`;
+}
+
+function age(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+function ms(seconds: number): string {
+  return seconds >= 1 ? `${seconds} s` : `${Math.round(seconds * 10_000) / 10} ms`;
+}

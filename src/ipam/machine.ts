@@ -1,0 +1,92 @@
+import { appendFileSync, readFileSync, statSync } from "node:fs";
+import { hostname } from "node:os";
+import { isObject } from "../cni/json.ts";
+import type { StoreChoice } from "../config/index.ts";
+import { jsonLog, type Log, type LogLevel } from "../log.ts";
+import type { Result } from "../result.ts";
+import type { Store, StoreError } from "../store/store.ts";
+import type { Host } from "./host.ts";
+
+/** How long a caller may wait for a store, in milliseconds: kubelet's own limit is minutes, people's is not. */
+export const PATIENCE = 10_000;
+
+/** This machine; which stores are open, and how, is up to the process. */
+export class Machine implements Host {
+  readonly node: string;
+  readonly log: Log;
+  readonly #open: Host["store"];
+
+  constructor(log: Log, open: Host["store"]) {
+    this.log = log;
+    this.#open = open;
+    this.node = process.env.NODENAME || hostname();
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  store(choice: StoreChoice): Result<Store, StoreError> {
+    return this.#open(choice);
+  }
+
+  readFile(path: string): string | undefined {
+    // A folder or a missing file is no flat file; one that is there but cannot be read is an error worth seeing.
+    return isFile(path) ? readFileSync(path, "utf8") : undefined;
+  }
+
+  netnsId(path: string): string | undefined {
+    return netnsId(path);
+  }
+}
+
+/** `device:inode` of a network namespace; undefined if the path cannot be read: upstream skips its check then. */
+export function netnsId(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
+
+/** The log that a network configuration asks for (`log_file`, `log_level`), else `write`. */
+export function logOf(stdin: string, write: (line: string) => void, least: LogLevel = "verbose"): Log {
+  const { file, level } = logTarget(stdin);
+  const toFile = (line: string) => {
+    if (file === undefined || !tryAppend(file, line)) write(line);
+  };
+  return jsonLog(toFile, level ?? least, Date.now);
+}
+
+function logTarget(stdin: string): { file?: string; level?: LogLevel } {
+  // Most configurations name neither: the text is read a second time only if it may.
+  if (!stdin.includes("log_")) return {};
+  let config: unknown;
+  try {
+    config = JSON.parse(stdin);
+  } catch {
+    return {}; // the protocol layer reports it
+  }
+  const ipam = isObject(config) && isObject(config.ipam) ? config.ipam : {};
+  const file = ipam.log_file;
+  const level = LEVELS.find((known) => known === ipam.log_level);
+  return { ...(typeof file === "string" && file !== "" && { file }), ...(level && { level }) };
+}
+
+function tryAppend(file: string, line: string): boolean {
+  try {
+    // Writing to a pipe that nobody reads would never return.
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) return false;
+    appendFileSync(file, line, { mode: 0o600 });
+    return true;
+  } catch {
+    return false; // a log that cannot be written must not cost a pod its address: the line goes elsewhere
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
