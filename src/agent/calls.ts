@@ -134,7 +134,7 @@ export class Calls {
     const host = new Machine(logOf(call.stdin, write, level()), (choice) => stores.get(choice, caller));
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return Promise.resolve(refusePlugin(call.plugin));
-    const callerNetns = peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined;
+    const callerNetns = () => (peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined);
     return invoke({ plugin, env: call.env, stdin: call.stdin, callerNetns }, host);
   }
 

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { CallFrame } from "../cni/wire.ts";
 
@@ -76,6 +76,17 @@ export class Journal {
     return new Journal(db);
   }
 
+  /** Strikes out what is owed for the attachment of an ADD that does without the agent. */
+  static strike(path: string, call: Pick<CallFrame, "env">): void {
+    if (!existsSync(path)) return;
+    const journal = Journal.open(path);
+    try {
+      for (const { id } of journal.of(call)) journal.remove(id);
+    } finally {
+      journal.close();
+    }
+  }
+
   /** Opens what exists to read it. */
   static read(path: string): Journal {
     const db = new Database(path, { readonly: true });
@@ -105,7 +116,7 @@ export class Journal {
   }
 
   /** What is owed for the attachment: an ADD for it must not be undone by a DEL from before. */
-  of(call: CallFrame): readonly Pending[] {
+  of(call: Pick<CallFrame, "env">): readonly Pending[] {
     if (this.#most === 0) return [];
     return this.#select("WHERE sandbox = ? AND ifname = ? ORDER BY id", ...attachmentOf(call));
   }
@@ -159,6 +170,6 @@ export class Journal {
   }
 }
 
-function attachmentOf({ env }: CallFrame): [sandbox: string, ifname: string] {
+function attachmentOf({ env }: Pick<CallFrame, "env">): [sandbox: string, ifname: string] {
   return [env.CNI_CONTAINERID ?? "", env.CNI_IFNAME ?? ""];
 }

@@ -20,14 +20,17 @@ function openLibc() {
   }
 }
 
+// struct ucred { pid, uid, gid } and its length; one at a time is read.
+const ucred = new Int32Array(3);
+const length = new Uint32Array(1);
+
 export type Credentials = { readonly pid: number; readonly uid: number; readonly gid: number };
 
 /** Who connected to a unix socket, as the kernel noted it then (unix(7), SO_PEERCRED); undefined if it cannot say. */
 export function peerCredentials(descriptor: number): Credentials | undefined {
-  const ucred = new Int32Array(3);
-  const length = new Uint32Array([12]);
+  length[0] = ucred.byteLength;
   const status = libc.symbols.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ptr(ucred), ptr(length));
-  if (status !== 0 || length[0] !== 12) return undefined;
+  if (status !== 0 || length[0] !== ucred.byteLength) return undefined;
   const [pid = 0, uid = 0, gid = 0] = ucred;
   return { pid, uid: uid >>> 0, gid: gid >>> 0 };
 }

@@ -77,7 +77,7 @@ function openIn(entry: Entry): Result<Store, StoreError> {
   if (entry.open && entry.open.identity !== before) closeIn(entry);
   if (entry.open) return ok(entry.open.store);
   // No patience inside: waiting there would hold up every other call. Batching waits outside.
-  const opened = openStore(entry.choice, 0);
+  const opened = openStore(entry.choice, 0, true);
   if (!opened.ok) return opened;
   const identity = identityOf(entry.choice);
   if (before !== undefined && identity !== before) {

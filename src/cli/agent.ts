@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Agent } from "../agent/agent.ts";
 import { DEFAULT_SETTINGS, readSettings, readSettingsFile, type Settings } from "../agent/options.ts";
@@ -48,7 +49,6 @@ export async function runAgent(args: string[]): Promise<number> {
   const settings = load();
   if (!settings.ok) return complain(settings.error, 2);
 
-  const write = (line: string) => void process.stderr.write(line);
   const { socket, "state-dir": stateDir } = values;
   const agent = Agent.start({ socket, stateDir, settings: settings.value, write }, process.env);
   if (!agent.ok) return complain(agent.error, 1);
@@ -62,6 +62,15 @@ export async function runAgent(args: string[]): Promise<number> {
   });
   await agent.value.stop();
   return 0;
+}
+
+/** Straight to the descriptor: the stream of process.stderr costs 2.5 MiB, and keeps in memory what nobody reads. */
+function write(line: string): void {
+  try {
+    writeSync(2, line);
+  } catch {
+    // Whoever read the log is gone or too slow. There is nowhere else to say so, and addresses matter more.
+  }
 }
 
 function complain(why: string, exit: number): number {

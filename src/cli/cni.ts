@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
@@ -19,9 +20,10 @@ export async function runCni(args: string[]): Promise<number> {
   let stdin = "";
   try {
     if (command !== "" && command !== "VERSION") stdin = await readStdin();
+    if (command === "ADD") await strikeOwed();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    process.stdout.write(renderError(cniError(CniCode.io, `standard input cannot be read: ${why}`)));
+    process.stdout.write(renderError(cniError(CniCode.io, why)));
     return 1;
   }
   let opened: Store | undefined; // a call names one store
@@ -34,7 +36,7 @@ export async function runCni(args: string[]): Promise<number> {
     },
   );
   try {
-    const callerNetns = netnsId("/proc/self/ns/net");
+    const callerNetns = () => netnsId("/proc/self/ns/net");
     const reply = await invoke({ plugin, env: process.env, stdin, callerNetns }, host);
     process.stderr.write(reply.stderr);
     process.stdout.write(reply.stdout);
@@ -44,15 +46,37 @@ export async function runCni(args: string[]): Promise<number> {
   }
 }
 
+/** A DEL that an agent still owes for this attachment must not undo what is added now without the agent. */
+async function strikeOwed(): Promise<void> {
+  const path = journalPath(process.env.BERTH_STATE_DIR || DEFAULT_STATE_DIR);
+  if (!(await Bun.file(path).exists())) return;
+  const env = {
+    CNI_CONTAINERID: process.env.CNI_CONTAINERID ?? "",
+    CNI_IFNAME: process.env.CNI_IFNAME ?? "",
+  };
+  const { Journal } = await import("../agent/journal.ts");
+  try {
+    Journal.strike(path, { env });
+  } catch (error) {
+    throw new Error(`the journal ${path} cannot be used: ${String(error)}`);
+  }
+}
+
 /** All of standard input, but no more than is needed to see that it is too much. */
 async function readStdin(): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  // A stream and not readSync: that fails with EAGAIN on a non-blocking pipe of a slow runtime.
-  for await (const chunk of Bun.stdin.stream()) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > MAX_CONFIG_BYTES) break;
+  try {
+    // A stream and not readSync: that fails with EAGAIN on a non-blocking pipe of a slow runtime.
+    for await (const chunk of Bun.stdin.stream()) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_CONFIG_BYTES) break;
+    }
+  } catch (error) {
+    throw new Error(
+      `standard input cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -129,6 +129,8 @@ function decodeEnv(block: Uint8Array): { readonly [key: string]: string } {
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (only && parts.length === 1) return only; // nearly every call comes in one piece
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -16,7 +16,7 @@ export type Invocation = {
   readonly env: Environment;
   readonly stdin: string;
   /** The network namespace of the process that the runtime started, as `Host.netnsId` names it. */
-  readonly callerNetns?: string | undefined;
+  readonly callerNetns?: () => string | undefined;
 };
 
 export type Reply = {
@@ -59,7 +59,7 @@ async function guarded(
 ): Promise<Result<string, CniError>> {
   // Before anything is allocated; upstream looks afterwards and leaves the address behind.
   const netns = request.netnsOverride || request.netns === "" ? undefined : host.netnsId(request.netns);
-  const same = netns !== undefined && netns === callerNetns;
+  const same = netns !== undefined && netns === callerNetns?.();
   if (same && request.verb === "ADD") return err(SAME_NETNS);
   try {
     const result = await run(plugin, request, host);

@@ -43,7 +43,7 @@ async function call(ipam: object, { verb = "ADD", pod = "p1", ...more }: Call = 
         ipam: { type: "whereabouts", datastore: "sqlite", ...ipam },
         ...more.top,
       }),
-      callerNetns: "1:1",
+      callerNetns: () => "1:1",
     },
     host,
   );

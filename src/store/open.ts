@@ -3,9 +3,12 @@ import { err, type Result } from "../result.ts";
 import { SqliteStore } from "./sqlite/sqlite.ts";
 import type { Store, StoreError } from "./store.ts";
 
-/** Opens the store that a configuration names. `patience` in milliseconds is how long a caller may wait for it. */
-export function openStore(choice: StoreChoice, patience: number): Result<Store, StoreError> {
-  if (choice.kind === "sqlite") return SqliteStore.open(choice.path, { patience });
+/**
+ * Opens the store that a configuration names. `patience` in milliseconds is how long a caller may wait for it;
+ * `staying`: the process keeps it open.
+ */
+export function openStore(choice: StoreChoice, patience: number, staying = false): Result<Store, StoreError> {
+  if (choice.kind === "sqlite") return SqliteStore.open(choice.path, { patience, staying });
   return err({
     code: "store_unavailable",
     retry: "permanent",

@@ -29,6 +29,8 @@ const SELECT =
 
 /** The rows of table `claim`, and with each its place in the runs. Call it inside a transaction only. */
 export class Claims {
+  /** How many rows were written since the process began. */
+  writes = 0;
   readonly #db: Database;
   readonly #spaces: Spaces;
 
@@ -59,7 +61,10 @@ export class Claims {
       conditions.push(condition);
       values.push(...more);
     };
-    if (address) add("address = ?", encodeValue(address.family, address.value));
+    if (address) {
+      const inAnyPool = "claim.pool IN (SELECT space FROM pool) AND address = ?";
+      add(inAnyPool, encodeValue(address.family, address.value));
+    }
     if (pod) add("pod_namespace = ? AND pod_name = ?", pod.namespace, pod.name);
     if (attachment) add("sandbox = ? AND ifname = ?", attachment.sandbox, attachment.ifname);
     return this.#select(conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "", ...values);
@@ -69,8 +74,9 @@ export class Claims {
     const key = encodeValue(address.family, address.value);
     const own = this.#spaces.find(poolSpace(pool)) ?? -1;
     const realm = this.#spaces.find(realmSpace(pool.networkName, address.family)) ?? -1;
-    const where = "WHERE address = ? AND (claim.pool = ? OR (? AND claim.realm = ?))";
-    return this.#select(where, key, own, overlapCheck ? 1 : 0, realm)[0];
+    const [inPool] = this.#select("WHERE claim.pool = ? AND address = ?", own, key);
+    if (inPool || !overlapCheck) return inPool;
+    return this.#select("WHERE realm = ? AND address = ?", realm, key)[0];
   }
 
   pools(): readonly PoolUsage[] {
@@ -81,6 +87,7 @@ export class Claims {
   }
 
   insert(claim: Claim): void {
+    this.writes++;
     const { pool, address, owner } = claim;
     const family = address.family;
     const poolId = this.#spaces.findOrCreate(poolSpace(pool));
@@ -113,6 +120,7 @@ export class Claims {
 
   /** Writes the new owner of an address that stays where it is. */
   renew({ pool, address, owner, node, network }: Claim): void {
+    this.writes++;
     const sql =
       "UPDATE claim SET pod_uid = ?, sandbox = ?, node = ?, network = ? WHERE pool = ? AND address = ?";
     const key = encodeValue(address.family, address.value);
@@ -121,6 +129,7 @@ export class Claims {
   }
 
   delete({ pool, address, overlapCheck }: Claim): void {
+    this.writes++;
     const { family, value } = address;
     const poolId = this.#spaces.findOrCreate(poolSpace(pool));
     this.#db

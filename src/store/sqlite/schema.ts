@@ -8,6 +8,7 @@ export const LAYOUT_VERSION = 1;
  * itself. `run` holds the same addresses as maximal runs for each space, so that the lowest free address is
  * found by two look-ups whatever the pool's size. Addresses are hexadecimal texts of 8 or 32 digits: they sort
  * as numbers and can be read in any SQLite shell. `answers` makes every commit a write, see SqliteStore.
+ * Each index is one more page to sync at each commit: an address is looked up pool by pool instead of by its own.
  */
 export const LAYOUT = `
 CREATE TABLE space (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -35,7 +36,6 @@ CREATE TABLE claim (
 CREATE UNIQUE INDEX claim_in_realm ON claim (realm, address) WHERE realm IS NOT NULL;
 CREATE INDEX claim_by_pod ON claim (pod_namespace, pod_name, ifname);
 CREATE INDEX claim_by_sandbox ON claim (sandbox, ifname);
-CREATE INDEX claim_by_address ON claim (address);
 CREATE TABLE run (
   space INTEGER NOT NULL REFERENCES space (id),
   first TEXT NOT NULL,

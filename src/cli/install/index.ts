@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { DEFAULT_STATE_DIR } from "../../agent/paths.ts";
+import { renderTable } from "../table.ts";
+import { type Deed, place, remove } from "./files.ts";
+import { installation } from "./plan.ts";
+
+const HELP = `usage: berth install [OPTIONS]
+
+Puts the plugins, the executable, the agent's settings and its systemd units in place.
+
+  --bin-dir DIR      CNI plugins of the container runtime   /opt/cni/bin
+  --conf-dir DIR     settings of the agent                  /etc/berth
+  --program-dir DIR  the executable berth                   /usr/local/bin
+  --unit-dir DIR     systemd's units; "" for none           /etc/systemd/system where systemd runs
+  --root DIR         all of it below this folder            (a host's root as a container sees it)
+  --remove           take it away again; plugins of the same names that were there before come back
+
+Running processes go on with the files that they have. Addresses stay in the stores.
+`;
+
+const OPTIONS = {
+  "bin-dir": { type: "string", default: "/opt/cni/bin" },
+  "conf-dir": { type: "string", default: "/etc/berth" },
+  "program-dir": { type: "string", default: "/usr/local/bin" },
+  "unit-dir": { type: "string" },
+  root: { type: "string", default: "" },
+  remove: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** `berth install`: one table of what was done to which path; exit code 1 if a path could not be written. */
+export async function runInstall(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const { root } = values;
+  const systemd = existsSync(`${root}/run/systemd/system`) ? "/etc/systemd/system" : "";
+  const places = {
+    root,
+    binDir: values["bin-dir"],
+    confDir: values["conf-dir"],
+    programDir: values["program-dir"],
+    unitDir: values["unit-dir"] ?? systemd,
+  };
+  const items = installation(process.execPath, places);
+  if (!items.ok) {
+    process.stderr.write(`berth install: ${items.error}\n`);
+    return 1;
+  }
+  let failed = false;
+  const deeds = items.value.map((item): Deed => {
+    try {
+      return values.remove ? remove(item) : place(item);
+    } catch (error) {
+      failed = true;
+      return { path: item.path, what: `FAILED: ${error instanceof Error ? error.message : String(error)}` };
+    }
+  });
+  process.stdout.write(
+    renderTable(
+      ["PATH", "DONE"],
+      deeds.map(({ path, what }) => [path, what]),
+    ),
+  );
+  if (!failed) process.stdout.write(`\n${next(values.remove, places.unitDir !== "")}`);
+  return failed ? 1 : 0;
+}
+
+function next(removed: boolean, units: boolean): string {
+  if (removed) {
+    const stop = units
+      ? "Stop the agent: systemctl disable --now berth-agent.socket berth-agent.service\n"
+      : "";
+    return `${stop}Addresses and journal stay in ${DEFAULT_STATE_DIR} until you remove it.\n`;
+  }
+  return units
+    ? "Next: systemctl daemon-reload && systemctl enable --now berth-agent.socket berth-agent.service\n"
+    : "Next: start `berth agent` as root. Until it runs the plugins do the work by themselves, only slower.\n";
+}
