@@ -3,6 +3,9 @@ import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { addressesOf, call, DIST, heldIn, start, whereabouts, withFolder } from "./plugin.ts";
 
+// The one-shot plugin itself: the shim would let its child finish.
+const ONE_SHOT = [`${DIST}/berth`, "cni", "--plugin", "whereabouts"];
+
 const KILLS = 1000;
 const PODS = 40;
 const IN_FLIGHT = 4;
@@ -43,7 +46,7 @@ test(
           const promise = promised.get(pod);
           if (promise) expect(heldBy().map(({ address }) => address)).toEqual(promise);
           promised.delete(pod);
-          const child = start({ verb, pod, config });
+          const child = start({ verb, pod, config, command: ONE_SHOT });
           const killer = setTimeout(() => child.kill("SIGKILL"), random() * LONGEST_DELAY);
           const stdout = await new Response(child.stdout).text();
           const exit = await child.exited;

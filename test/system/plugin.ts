@@ -26,6 +26,7 @@ export function start({ verb, pod, config, ...more }: Call) {
   return Bun.spawn([...(more.command ?? [join(DIST, "cni/whereabouts")])], {
     env: {
       PATH: process.env.PATH,
+      BERTH_SOCKET: "/nonexistent/agent.sock", // an agent of this machine is not the one under test
       CNI_COMMAND: verb,
       CNI_CONTAINERID: more.sandbox ?? `sandbox-${pod}`,
       CNI_NETNS: more.netns ?? "/nonexistent",
