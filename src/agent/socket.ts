@@ -13,6 +13,11 @@ import { dirname } from "node:path";
 import { err, ok, type Result } from "../result.ts";
 import { lockFile } from "./libc.ts";
 
+declare module "bun" {
+  /** Bun listens on a socket that it is given; its types do not say so. test/agent/life.test.ts does. */
+  function listen<T>(options: { fd: number; socket: Bun.SocketHandler<T> }): Bun.UnixSocketListener<T>;
+}
+
 /** The first descriptor that systemd passes (sd_listen_fds(3)). */
 const FIRST_PASSED = 3;
 
@@ -53,17 +58,12 @@ function passedSocket({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): number | u
   return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) >= 1 ? FIRST_PASSED : undefined;
 }
 
-export type Handlers = Bun.SocketHandler<undefined>;
-
 /** Listens; a new socket takes the place of an old file in one step, so that no caller finds none. */
 export function listen<T>(
   { path, passed }: Endpoint,
   socket: Bun.SocketHandler<T>,
 ): Bun.UnixSocketListener<T> {
-  if (passed !== undefined && isSocket(path)) {
-    const options = { fd: passed, socket }; // not in Bun's types, but in Bun
-    return Bun.listen<T>(Object.assign(options, { unix: "" }));
-  }
+  if (passed !== undefined && isSocket(path)) return Bun.listen<T>({ fd: passed, socket });
   const draft = `${path}.new`;
   rmSync(draft, { force: true });
   const mask = process.umask(0o177);

@@ -103,6 +103,10 @@ function closeIn(entry: Entry): void {
 /** What tells one database file from its successor under the same name. */
 function identityOf(choice: StoreChoice): string | undefined {
   if (choice.kind !== "sqlite") return "kubernetes";
-  const stat = statSync(choice.path, { throwIfNoEntry: false, bigint: true });
-  return stat && `${stat.dev}:${stat.ino}`;
+  try {
+    const { dev, ino } = statSync(choice.path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined; // opening it says why
+  }
 }

@@ -8,7 +8,11 @@ import { DIST } from "../system/plugin.ts";
 export const BERTH = join(DIST, "berth");
 
 /** Waits for a condition; fails with what it waited for. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = 15_000,
+): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`in vain waited for: ${what}`);
@@ -85,7 +89,10 @@ export class TestAgent {
 }
 
 /** A started agent that is gone, with its folder, when the body is over. */
-export async function withAgent(body: (agent: TestAgent) => Promise<void>, ...flags: string[]): Promise<void> {
+export async function withAgent(
+  body: (agent: TestAgent) => Promise<void>,
+  ...flags: string[]
+): Promise<void> {
   const agent = new TestAgent();
   try {
     await agent.start(...flags);

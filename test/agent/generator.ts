@@ -1,30 +1,4 @@
-/** Mulberry32: a printed seed replays the same choices. */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  below(bound: number): number {
-    return Math.floor(this.next() * bound);
-  }
-
-  chance(share: number): boolean {
-    return this.next() < share;
-  }
-
-  pick<T>(items: readonly [T, ...T[]]): T {
-    return items[this.below(items.length)] ?? items[0];
-  }
-}
+import type { Random } from "../random.ts";
 
 /** One call as a runtime, or somebody who plays one, could make it. `@DB@` in the input stands for a database. */
 export type Generated = { plugin: string; env: Record<string, string>; stdin: Buffer };
@@ -34,19 +8,39 @@ const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
 /** Makes calls of all verbs, versions and kinds of nonsense; about a third of them are whole and right. */
 export function generate(random: Random): Generated {
   const pod = `pod${random.below(12)}`;
-  const verb = random.pick(["ADD", "ADD", "ADD", "DEL", "DEL", "CHECK", "GC", "STATUS", "VERSION", "", "add", "FOO"]);
+  const verb = random.pick([
+    "ADD",
+    "ADD",
+    "ADD",
+    "DEL",
+    "DEL",
+    "CHECK",
+    "GC",
+    "STATUS",
+    "VERSION",
+    "",
+    "add",
+    "FOO",
+  ]);
   const plugin = random.pick(["whereabouts", "whereabouts", "static"]);
   const env: Record<string, string> = {
     CNI_COMMAND: verb,
     CNI_CONTAINERID: random.chance(0.95) ? `sandbox-${pod}` : random.pick(["", "a b", "-x", "ü"]),
     CNI_NETNS: random.chance(0.95) ? "/nonexistent" : random.pick(["", "/proc/self/ns/net", "/tmp"]),
-    CNI_IFNAME: random.chance(0.95) ? `net${random.below(2)}` : random.pick(["", "x".repeat(16), "a/b", "..", "a b"]),
+    CNI_IFNAME: random.chance(0.95)
+      ? `net${random.below(2)}`
+      : random.pick(["", "x".repeat(16), "a/b", "..", "a b"]),
     CNI_PATH: "/opt/cni/bin",
     CNI_ARGS: argsOf(random, pod),
   };
-  if (random.chance(0.05)) delete env[random.pick(["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"])];
+  if (random.chance(0.05))
+    delete env[random.pick(["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"])];
   if (random.chance(0.05)) env.CNI_NETNS_OVERRIDE = random.pick(["1", "true", "no"]);
-  return { plugin, env, stdin: spoil(random, JSON.stringify(netconf(random, plugin, pod), null, random.below(3))) };
+  return {
+    plugin,
+    env,
+    stdin: spoil(random, JSON.stringify(netconf(random, plugin, pod), null, random.below(3))),
+  };
 }
 
 function argsOf(random: Random, pod: string): string {
@@ -72,7 +66,9 @@ function netconf(random: Random, plugin: string, pod: string): object {
     type: "bridge",
     ...(random.chance(0.1) && { runtimeConfig: { ips: [`10.9.0.${random.below(30)}/24`] } }),
     ...(random.chance(0.1) && { args: { cni: { ips: [`10.9.0.${random.below(300)}/24`] } } }),
-    ...(random.chance(0.2) && { prevResult: { cniVersion: "1.0.0", ips: [{ address: `10.9.0.${random.below(8)}/29` }] } }),
+    ...(random.chance(0.2) && {
+      prevResult: { cniVersion: "1.0.0", ips: [{ address: `10.9.0.${random.below(8)}/29` }] },
+    }),
     ...(random.chance(0.2) && {
       "cni.dev/valid-attachments": [{ containerID: `sandbox-${pod}`, ifname: "net1" }],
     }),
@@ -82,7 +78,13 @@ function netconf(random: Random, plugin: string, pod: string): object {
 
 function staticIpam(random: Random): object {
   const address = () =>
-    random.pick([`10.0.${random.below(300)}.1/24`, `fd00::${random.below(9999)}/64`, "10.0.0.1", "nonsense", ""]);
+    random.pick([
+      `10.0.${random.below(300)}.1/24`,
+      `fd00::${random.below(9999)}/64`,
+      "10.0.0.1",
+      "nonsense",
+      "",
+    ]);
   return {
     type: "static",
     addresses: Array.from({ length: random.below(4) }, () => ({
@@ -108,7 +110,7 @@ function whereaboutsIpam(random: Random): object {
     ...(random.chance(0.1) && { network_name: random.pick(["blue", "example_net", "Ü"]) }),
     ...(random.chance(0.1) && { enable_overlapping_ranges: random.chance(0.5) }),
     ...(random.chance(0.05) && { rnage: "10.0.0.0/24", [`k${"x".repeat(random.below(3000))}`]: 1 }),
-    ...(random.chance(0.03) && { range: random.pick([7, null, [], "10.9.0.0/31", "10.9.0.0/99"]) }),
+    ...(random.chance(0.03) && { range: random.pick<unknown>([7, null, [], "10.9.0.0/31", "10.9.0.0/99"]) }),
   };
 }
 

@@ -47,7 +47,12 @@ export class Lab {
   async run(plugin: string, { env, stdin }: Call): Promise<Answer> {
     const filled = Object.entries(env).map(([key, value]) => [key, this.#fill(value)]);
     const child = Bun.spawn([join(ROOT, "dist/cni", plugin)], {
-      env: { PATH: process.env.PATH, BERTH_SOCKET: "/nonexistent/agent.sock", NODENAME: "node-b", ...Object.fromEntries(filled) },
+      env: {
+        PATH: process.env.PATH,
+        BERTH_SOCKET: "/nonexistent/agent.sock",
+        NODENAME: "node-b",
+        ...Object.fromEntries(filled),
+      },
       stdin: Buffer.from(this.#config(stdin)),
       stdout: "pipe",
       stderr: "ignore",

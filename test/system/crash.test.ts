@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { Random } from "../random.ts";
 import { addressesOf, call, DIST, heldIn, start, whereabouts, withFolder } from "./plugin.ts";
 
 // The one-shot plugin itself: the shim would let its child finish.
@@ -11,23 +12,13 @@ const PODS = 40;
 const IN_FLIGHT = 4;
 const LONGEST_DELAY = 60; // milliseconds: twice what a call takes beside three others
 
-/** Mulberry32: a printed seed replays the same delays and choices. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test(
   `${KILLS} times kill -9 of ADD and DEL: no duplicate, no half ADD, nothing left at the end`,
   () =>
     withFolder(async (database) => {
       const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-      const random = generator(seed);
+      const source = new Random(seed);
+      const random = () => source.next();
       const config = whereabouts(database, { ipRanges: [{ range: "10.0.0.0/24" }, { range: "fd00::/64" }] });
       const tally = { killed: 0, finished: 0, addAnswered: 0, addKilledAfterCommit: 0, addKilledBefore: 0 };
       // What the last answered call of a pod promised, until another one for it starts.
