@@ -4,9 +4,27 @@
  */
 import { Glob } from "bun";
 
-const ORDER = ["ip", "cni", "config", "allocation", "store", "ipam", "agent", "cli", "shim"];
-const PURE = new Set(["ip", "cni", "config", "allocation"]);
-const ROOT_FILES = new Set(["../result.ts", "../log.ts"]);
+const ORDER = [
+  "ip",
+  "cni",
+  "config",
+  "allocation",
+  "dhcp",
+  "kube",
+  "netns",
+  "store",
+  "ipam",
+  "agent",
+  "reconciler",
+  "controller",
+  "operator",
+  "webhook",
+  "web",
+  "cli",
+  "shim",
+];
+const PURE = new Set(["ip", "cni", "config", "allocation", "dhcp"]);
+const ROOT_FILES = new Set(["../result.ts", "../log.ts", "../clock.ts"]);
 
 const offences: string[] = [];
 for await (const path of new Glob("src/**/*.ts").scan(".")) {
