@@ -1,0 +1,74 @@
+import type { Address } from "../ip/address.ts";
+import type { LogFields, LogLevel } from "../log.ts";
+import type { Lease } from "./lease.ts";
+
+/**
+ * The shapes that both clients share. A client is a pure machine:
+ *
+ *     step(state, event, now, random) -> { state, effects }
+ *
+ * The driver carries the effects out in their order, keeps the state, and sends `timer` once `state.wakeAt` has come.
+ * `now` is in milliseconds of a clock that should not jump (Clock.elapsed); `random` draws from [0, 1).
+ */
+export type Step<State, Sent> = { readonly state: State; readonly effects: readonly Effect<Sent>[] };
+
+export type Random = () => number;
+
+/** What happened, `Message` being what came from the network. */
+export type Event<Message> =
+  /** Get a lease. Starts anew from whatever state, without a release. */
+  | { readonly kind: "start" }
+  /** Take up a lease that is known from before; the interface may still carry it. */
+  | { readonly kind: "reboot"; readonly lease: Lease }
+  /** Something was received; `from` is the source address of the packet. */
+  | { readonly kind: "packet"; readonly message: Message; readonly from: Address }
+  /** `wakeAt` has come. Too early or twice does no harm. */
+  | { readonly kind: "timer" }
+  /** The answer to a `probe`: whether another host uses the address. */
+  | { readonly kind: "probed"; readonly address: Address; readonly conflict: boolean }
+  /** Another host uses the address that is bound (RFC 5227 section 2.4): decline it and get another. */
+  | { readonly kind: "conflict"; readonly address: Address }
+  /** The link came back: confirm the lease (RFC 2131 section 3.2, RFC 8415 section 18.2.3). */
+  | { readonly kind: "linkUp" }
+  /** Renew now, whatever T1 says. */
+  | { readonly kind: "renew" }
+  /** Give the lease back and end. */
+  | { readonly kind: "release" };
+
+/** What the driver has to do, `Sent` being what goes to the network. */
+export type Effect<Sent> =
+  | Sent
+  /** Find out whether another host uses the address (RFC 5227, RFC 4862 section 5.4) and answer with `probed`. */
+  | { readonly kind: "probe"; readonly address: Address }
+  /** There is a lease and the interface is to carry it. */
+  | { readonly kind: "bound"; readonly lease: Lease }
+  /** The same lease for longer. */
+  | { readonly kind: "renewed"; readonly lease: Lease; readonly previous: Lease }
+  /** The server changed address, prefix, routes, DNS or MTU; the interface is to follow. */
+  | { readonly kind: "changed"; readonly lease: Lease; readonly previous: Lease }
+  /** The address must not be used any more. The machine goes on and tries to get another, without end. */
+  | { readonly kind: "lost"; readonly lease: Lease; readonly reason: "nak" | "expired" | "conflict" }
+  /** No lease within the budget; the machine is idle. */
+  | { readonly kind: "failed"; readonly failure: Failure }
+  /** `release` is done; the machine is idle. */
+  | { readonly kind: "released"; readonly lease?: Lease }
+  | { readonly kind: "log"; readonly level: LogLevel; readonly msg: string; readonly fields: LogFields };
+
+/** Why no lease was had. `hint` says what the last answers were, as a sentence. */
+export type Failure = {
+  readonly code: "no_answer" | "refused" | "unacceptable" | "conflict";
+  readonly hint: string;
+};
+
+/** The states of RFC 2131 figure 5 and their like in DHCPv6, for people and metrics. */
+export type PhaseName =
+  | "idle"
+  | "waiting"
+  | "selecting"
+  | "requesting"
+  | "checking"
+  | "bound"
+  | "renewing"
+  | "rebinding"
+  | "rebooting"
+  | "releasing";

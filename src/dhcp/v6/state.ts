@@ -1,0 +1,93 @@
+import type { Address } from "../../ip/address.ts";
+import type { InterfaceAddress } from "../../ip/cidr.ts";
+import type { Lease } from "../lease.ts";
+import type { Effect, Event, Failure, Step } from "../machine.ts";
+import type { Message } from "./message.ts";
+
+/** What one DHCPv6 client is, for its whole life. */
+export type ClientConfig = {
+  /** The client's DUID (RFC 8415 section 11); see ../client-id.ts. */
+  readonly duid: Uint8Array;
+  /** The identity association of the interface: 32 bits. */
+  readonly iaid: number;
+  /** Option 6: what to ask the server for. */
+  readonly request: readonly number[];
+  /** Options to send as they are. */
+  readonly provide: ReadonlyMap<number, Uint8Array>;
+  /** Two messages instead of four, where the server will (RFC 8415 section 21.14). */
+  readonly rapidCommit: boolean;
+  /** Also ask for a prefix: the length wished for, 0 for any. Absent: none. */
+  readonly delegation?: number;
+  /** Let the driver detect duplicates before the address is bound. */
+  readonly probe: boolean;
+  /** For how long an acquisition tries before it fails, in milliseconds. */
+  readonly budget: number;
+  /** SOL_MAX_RT, in milliseconds (RFC 8415 section 7.6: 3,600 s). */
+  readonly longestWait: number;
+};
+
+/** A message that is sent until answered (RFC 8415 section 15). */
+export type Exchange = {
+  readonly xid: number;
+  readonly sent: number;
+  readonly since: number;
+  /** RT: the last wait, in milliseconds. */
+  readonly wait: number;
+};
+
+/** An acquisition under way. */
+export type Attempt = {
+  readonly since: number;
+  /** Absent: tries without end. */
+  readonly deadline?: number;
+  readonly failure?: Failure;
+  readonly restarts: number;
+  readonly wish?: Address;
+};
+
+/** What a server offers, or has given to us. */
+export type Advert = {
+  readonly serverDuid: Uint8Array;
+  readonly from: Address;
+  /** Option 7: 0 to 255, the greatest wins. */
+  readonly preference: number;
+  readonly address: Address;
+  readonly prefix?: InterfaceAddress;
+};
+
+export type Phase =
+  | { readonly name: "idle" }
+  | { readonly name: "waiting"; readonly attempt: Attempt }
+  | {
+      readonly name: "selecting";
+      readonly attempt: Attempt;
+      readonly exchange: Exchange;
+      readonly adverts: readonly Advert[];
+    }
+  | {
+      readonly name: "requesting";
+      readonly attempt: Attempt;
+      readonly exchange: Exchange;
+      readonly advert: Advert;
+      readonly others: readonly Advert[];
+    }
+  | { readonly name: "checking"; readonly attempt: Attempt; readonly lease: Lease }
+  | { readonly name: "bound"; readonly lease: Lease }
+  | { readonly name: "renewing"; readonly lease: Lease; readonly exchange: Exchange }
+  | { readonly name: "rebinding"; readonly lease: Lease; readonly exchange: Exchange }
+  | { readonly name: "rebooting"; readonly lease: Lease; readonly exchange: Exchange }
+  | { readonly name: "releasing"; readonly lease: Lease; readonly exchange: Exchange };
+
+export type ClientState = {
+  readonly config: ClientConfig;
+  readonly phase: Phase;
+  /** When the next `timer` is wanted; absent: not at all. */
+  readonly wakeAt?: number;
+};
+
+/** A message to send from UDP port 546 of a link-local address to port 547 of ff02::1:2 on the link. */
+export type Send = { readonly kind: "send"; readonly message: Message };
+
+export type ClientEvent = Event<Message>;
+export type ClientEffect = Effect<Send>;
+export type ClientStep = Step<ClientState, Send>;
