@@ -9,7 +9,10 @@ export interface Clock {
   elapsed(): number;
   /** In [0, 1). */
   random(): number;
-  /** Runs `run` once, so many milliseconds from now, unless it is cancelled before. */
+  /**
+   * Runs `run` once, so many milliseconds from now, unless it is cancelled before; 0 is "when what has arrived by now
+   * has been read".
+   */
   after(ms: number, run: () => void): Timer;
 }
 
@@ -22,6 +25,10 @@ export const systemClock: Clock = {
   elapsed: () => performance.now(),
   random: Math.random,
   after: (ms, run) => {
+    if (ms <= 0) {
+      const immediate = setImmediate(run); // a timer would wait for a whole millisecond
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const timer = setTimeout(run, ms);
     return { cancel: () => clearTimeout(timer) };
   },

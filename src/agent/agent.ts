@@ -1,9 +1,13 @@
+import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
+import { Machine } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
+import { openStore } from "../store/open.ts";
 import { Calls, type Peer } from "./calls.ts";
 import { servePages } from "./http.ts";
-import { Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import { openJournal } from "./journal-file.ts";
 import { AgentMetrics } from "./observe.ts";
 import type { Settings } from "./options.ts";
 import { journalPath } from "./paths.ts";
@@ -18,6 +22,7 @@ export type AgentOptions = {
   /** Folder of the journal. */
   readonly stateDir: string;
   readonly settings: Settings;
+  readonly clock: Clock;
   /** Where log lines go. */
   readonly write: (line: string) => void;
 };
@@ -35,18 +40,19 @@ const POOLS_AGE = 5_000;
 export class Agent {
   readonly #endpoint: Endpoint;
   readonly #journal: Journal;
-  readonly #metrics = new AgentMetrics();
-  readonly #stores = new Stores((changes) => this.#metrics.committed(changes));
+  readonly #clock: Clock;
+  readonly #metrics: AgentMetrics;
+  readonly #stores: Stores;
   readonly #log: Log;
   readonly #calls: Calls;
   readonly #server: Server;
   readonly #replay: Replay;
-  readonly #watch: ReturnType<typeof setInterval>;
+  #watch: Timer;
   #settings: Settings;
   #listener: { stop(force?: boolean): void };
   #pages: ReturnType<typeof servePages>;
   #state: Status["state"] = "serving";
-  #pools: { at: number; status: readonly StoreStatus[] } = { at: 0, status: [] };
+  #pools: { at: number; status: readonly StoreStatus[] } = { at: Number.NEGATIVE_INFINITY, status: [] };
 
   /** Starts to serve, or says why it cannot. */
   static start(options: AgentOptions, env: NodeJS.ProcessEnv): Result<Agent, string> {
@@ -54,7 +60,7 @@ export class Agent {
     if (!endpoint.ok) return endpoint;
     const path = journalPath(options.stateDir);
     try {
-      return ok(new Agent(options, endpoint.value, Journal.open(path)));
+      return ok(new Agent(options, endpoint.value, openJournal(path)));
     } catch (error) {
       release(endpoint.value);
       const why = error instanceof Error ? error.message : String(error);
@@ -63,29 +69,39 @@ export class Agent {
   }
 
   private constructor(options: AgentOptions, endpoint: Endpoint, journal: Journal) {
-    const metrics = this.#metrics;
+    const { clock, write } = options;
+    const metrics = new AgentMetrics(clock.now());
+    this.#clock = clock;
+    this.#metrics = metrics;
     this.#endpoint = endpoint;
     this.#journal = journal;
     this.#settings = options.settings;
     this.#log = (level, msg, fields) =>
-      jsonLog(options.write, this.#settings.logLevel, Date.now)(level, msg, fields);
+      jsonLog(write, this.#settings.logLevel, clock.now)(level, msg, fields);
+    this.#stores = new Stores({
+      clock,
+      open: (choice) => openStore(choice, 0, true),
+      committed: (changes) => metrics.committed(changes),
+    });
     this.#calls = new Calls({
+      clock,
+      host: (log, store) => new Machine(log, store, clock),
       stores: this.#stores,
       journal,
       metrics,
       maxCalls: () => this.#settings.maxCalls,
       level: () => this.#settings.logLevel,
-      write: options.write,
+      write,
       owed: () => this.#replay.schedule(),
     });
     this.#server = new Server({
       answer: (call, peer) => this.#answer(call, peer),
       rejected: (reason) => metrics.rejected(reason),
+      clock,
       maxConnections: MAX_CONNECTIONS,
       log: this.#log,
     });
-    const replayed = { calls: this.#calls, journal, metrics, log: this.#log };
-    this.#replay = new Replay({ ...replayed, now: Date.now, random: Math.random });
+    this.#replay = new Replay({ calls: this.#calls, journal, metrics, clock, log: this.#log });
     metrics.observe({
       underWay: () => this.#calls.underWay,
       connections: () => this.#server.connections,
@@ -93,7 +109,7 @@ export class Agent {
       pools: () => this.#poolGauges(),
     });
     this.#listener = listen(endpoint, this.#server.handler);
-    this.#watch = setInterval(() => this.#restoreSocket(), WATCH);
+    this.#watch = clock.after(WATCH, () => this.#watchSocket());
     this.#pages = this.#servePages();
     this.#replay.schedule();
     const owed = journal.depth();
@@ -124,11 +140,13 @@ export class Agent {
   /** Accepts nothing more, finishes what it has accepted, and closes. Callers go on with `berth cni`. */
   async stop(): Promise<void> {
     this.#state = "draining";
-    clearInterval(this.#watch);
+    this.#watch.cancel();
     this.#listener.stop(false);
-    const late = Bun.sleep(DRAIN).then(() => "late");
+    const over = new AbortController(); // else the timer would keep the process
+    const late = sleep(this.#clock, DRAIN, over.signal).then(() => "late");
     const done = Promise.all([this.#server.idle(), this.#replay.stop()]).then(() => "done");
     const outcome = await Promise.race([late, done]);
+    over.abort();
     if (outcome === "late")
       this.#log("error", "stopped with calls under way", { calls: this.#calls.underWay });
     this.#pages?.stop();
@@ -168,8 +186,9 @@ export class Agent {
   }
 
   async #renderMetrics(): Promise<string> {
-    if (Date.now() - this.#pools.at > POOLS_AGE) {
-      this.#pools = { at: Date.now(), status: await storeStatus(this.#stores) };
+    const now = this.#clock.elapsed();
+    if (now - this.#pools.at > POOLS_AGE) {
+      this.#pools = { at: now, status: await storeStatus(this.#stores) };
     }
     return this.#metrics.registry.render();
   }
@@ -186,6 +205,11 @@ export class Agent {
     if (this.#state === "draining") return ["the agent is stopping"];
     const stores = await storeStatus(this.#stores);
     return stores.flatMap(({ store, error }) => (error === undefined ? [] : [`${store}: ${error}`]));
+  }
+
+  #watchSocket(): void {
+    this.#restoreSocket();
+    this.#watch = this.#clock.after(WATCH, () => this.#watchSocket());
   }
 
   /** Someone may remove the file, or its whole folder; callers would not find the agent any more. */

@@ -1,8 +1,13 @@
+import { systemClock } from "../clock.ts";
 import { type CallFrame, decodeReply, encodeCall, type ReplyFrame } from "../cni/wire.ts";
 import { err, ok, type Result } from "../result.ts";
 
 /** Sends one call to a daemon's socket; the error says why there was no answer within the call's time. */
-export async function ask(socket: string, call: CallFrame): Promise<Result<ReplyFrame, string>> {
+export async function ask(
+  socket: string,
+  call: CallFrame,
+  clock = systemClock,
+): Promise<Result<ReplyFrame, string>> {
   const request = encodeCall(call);
   const chunks: Uint8Array[] = [];
   let sent = 0;
@@ -10,7 +15,7 @@ export async function ask(socket: string, call: CallFrame): Promise<Result<Reply
   const send = (connection: Bun.Socket) => {
     sent += Math.max(0, connection.write(request.subarray(sent)));
   };
-  const timer = setTimeout(() => resolve(`no answer within ${call.timeout} ms`), call.timeout);
+  const timer = clock.after(call.timeout, () => resolve(`no answer within ${call.timeout} ms`));
   const connecting = Bun.connect({
     unix: socket,
     socket: {
@@ -24,7 +29,7 @@ export async function ask(socket: string, call: CallFrame): Promise<Result<Reply
   });
   connecting.catch((error: Error) => resolve(error.message));
   const failure = await promise;
-  clearTimeout(timer);
+  timer.cancel();
   const connection = await connecting.catch(() => undefined);
   connection?.terminate();
   if (failure !== undefined) return err(failure);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Change, Outcome } from "../allocation/claim.ts";
+import { systemClock } from "../clock.ts";
 import { err, ok, type Result } from "../result.ts";
 import { acquire } from "../store/contract.ts";
 import { MemoryStore } from "../store/memory/memory.ts";
@@ -29,10 +30,13 @@ class Watched {
   };
   readonly batching = new Batching({
     open: () => ok(this.store),
-    now: () => this.now,
-    pause: async (ms) => {
-      this.now += ms;
-      await Bun.sleep(0);
+    clock: {
+      ...systemClock,
+      elapsed: () => this.now,
+      after: (ms, run) => {
+        this.now += ms;
+        return systemClock.after(0, run);
+      },
     },
   });
 }

@@ -1,22 +1,21 @@
 import type { Change, Outcome } from "../allocation/claim.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
 
 /** What bounds the work for one caller. */
 export type Caller = {
-  /** Milliseconds since 1970 after which nobody waits for the answer any more. */
+  /** By `clock.elapsed()`; after it nobody waits for the answer any more. */
   readonly deadline: number;
   /** Whether it has hung up. What is not yet written for it need not be. */
   gone(): boolean;
 };
 
-/** Where the batches come from and go to; the agent brings the real clock, tests and simulation their own. */
+/** Where the batches come from and go to. */
 export type BatchingOptions = {
   /** The store as it is now: it may have been replaced since the last batch. */
   open(): Result<Store, StoreError>;
-  now(): number;
-  /** Resumes after so many milliseconds; 0 is "when everything that has arrived by now has been read". */
-  pause(ms: number): Promise<void>;
+  readonly clock: Clock;
   /** Told the number of changes in each commit. */
   committed?(changes: number): void;
 };
@@ -70,7 +69,7 @@ export class Batching {
   async #run(): Promise<void> {
     this.#running = true;
     for (let busy = 0; this.#queue.length > 0; ) {
-      await this.#options.pause(busy === 0 ? 0 : (BUSY_PAUSES[busy - 1] ?? 50));
+      await sleep(this.#options.clock, busy === 0 ? 0 : (BUSY_PAUSES[busy - 1] ?? 50));
       this.#dropAbandoned();
       const batch = this.#nextBatch();
       if (batch.length === 0) continue;
@@ -118,7 +117,7 @@ export class Batching {
 
   /** Those who no longer wait get an error, and nothing is written for them. */
   #dropAbandoned(): void {
-    const now = this.#options.now();
+    const now = this.#options.clock.elapsed();
     const abandoned: Waiting[] = [];
     const kept = this.#queue.filter((waiting) => {
       const waits = !waiting.caller.gone() && now < waiting.caller.deadline;
@@ -138,8 +137,8 @@ export class Batching {
       const store = this.#options.open();
       const result = store.ok ? await body(store.value) : store;
       if (result.ok || result.error.code !== "store_busy") return result;
-      if (caller.gone() || this.#options.now() + pause >= caller.deadline) return result;
-      await this.#options.pause(pause);
+      if (caller.gone() || this.#options.clock.elapsed() + pause >= caller.deadline) return result;
+      await sleep(this.#options.clock, pause);
     }
     return err(GAVE_UP);
   }

@@ -1,8 +1,10 @@
+import type { Clock } from "../clock.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import type { CallFrame } from "../cni/wire.ts";
+import type { Host } from "../ipam/host.ts";
 import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
-import { logOf, Machine, netnsId, PATIENCE } from "../ipam/machine.ts";
-import type { LogLevel } from "../log.ts";
+import { logOf, netnsId, PATIENCE } from "../ipam/machine.ts";
+import type { Log, LogLevel } from "../log.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
@@ -16,6 +18,9 @@ export type Peer = {
 };
 
 export type CallsOptions = {
+  readonly clock: Clock;
+  /** The machine as one call sees it. */
+  readonly host: (log: Log, store: Host["store"]) => Host;
   readonly stores: Stores;
   readonly journal: Journal;
   readonly metrics: AgentMetrics;
@@ -42,13 +47,13 @@ export class Calls {
 
   /** Never throws; a call that finds the agent too busy is told to come again later. */
   async answer(call: CallFrame, peer: Peer): Promise<Reply> {
-    const { metrics } = this.#options;
+    const { metrics, clock } = this.#options;
     const maxCalls = this.#options.maxCalls();
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return refusePlugin(call.plugin);
-    const started = performance.now();
+    const started = clock.elapsed();
     const reply = this.#underWay >= maxCalls ? busy(maxCalls) : await this.#counted(call, peer);
-    metrics.answered(plugin, call.env.CNI_COMMAND ?? "", reply.code, (performance.now() - started) / 1000);
+    metrics.answered(plugin, call.env.CNI_COMMAND ?? "", reply.code, (clock.elapsed() - started) / 1000);
     return reply;
   }
 
@@ -95,12 +100,12 @@ export class Calls {
    * ADD writes: dying in between leaves an address that the reconciler finds, and never one with two owners.
    */
   async #add(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
-    const { journal } = this.#options;
+    const { journal, clock } = this.#options;
     try {
       const owed = journal.of(call);
       for (const { id } of owed) journal.remove(id);
       const reply = await this.#run(call, peer, patience);
-      if (reply.exit !== 0) for (const { call: del, error } of owed) journal.add(del, error, Date.now());
+      if (reply.exit !== 0) for (const { call: del, error } of owed) journal.add(del, error, clock.now());
       return reply;
     } catch (error) {
       return journalFailure(error);
@@ -108,9 +113,10 @@ export class Calls {
   }
 
   #owe(call: CallFrame, failed: Reply): Reply {
+    const { journal, clock, owed } = this.#options;
     try {
-      this.#options.journal.add(call, messageOf(failed), Date.now());
-      this.#options.owed();
+      journal.add(call, messageOf(failed), clock.now());
+      owed();
     } catch (error) {
       this.#log("error", "the journal cannot take a DEL", call, { error: String(error) });
       return failed;
@@ -129,17 +135,23 @@ export class Calls {
   }
 
   #run(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
-    const { stores, write, level } = this.#options;
-    const caller = { deadline: Date.now() + patience, gone: peer.gone };
-    const host = new Machine(logOf(call.stdin, write, level()), (choice) => stores.get(choice, caller));
+    const { stores, clock } = this.#options;
+    const caller = { deadline: clock.elapsed() + patience, gone: peer.gone };
+    const host = this.#options.host(this.#logOf(call), (choice) => stores.get(choice, caller));
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return Promise.resolve(refusePlugin(call.plugin));
     const callerNetns = () => (peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined);
     return invoke({ plugin, env: call.env, stdin: call.stdin, callerNetns }, host);
   }
 
-  #log(severity: LogLevel, msg: string, { env, stdin, plugin }: CallFrame, more: { error?: string }): void {
-    const log = logOf(stdin, this.#options.write, this.#options.level());
+  #logOf({ stdin }: CallFrame): Log {
+    const { write, clock, level } = this.#options;
+    return logOf(stdin, write, clock, level());
+  }
+
+  #log(severity: LogLevel, msg: string, call: CallFrame, more: { error?: string }): void {
+    const { env, plugin } = call;
+    const log = this.#logOf(call);
     const sandbox = env.CNI_CONTAINERID;
     log(severity, msg, { plugin, verb: env.CNI_COMMAND, sandbox, ifname: env.CNI_IFNAME, ...more });
   }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Journal } from "./journal.ts";
+import { openJournal, strikeOut } from "./journal-file.ts";
 import { pauseAfter } from "./replay.ts";
 
 let folder = "";
@@ -20,7 +20,7 @@ describe("the journal", () => {
   const path = () => join(folder, "state/journal.db");
 
   test("what was added is there after a restart, once for each attachment, and readable by its owner only", () => {
-    const journal = Journal.open(path());
+    const journal = openJournal(path());
     journal.add(del("a"), "away", 10);
     journal.add(del("a"), "still away", 20);
     journal.add(del("b"), "away", 30);
@@ -28,9 +28,9 @@ describe("the journal", () => {
     expect(statSync(path()).mode & 0o777).toBe(0o600);
     expect(statSync(join(folder, "state")).mode & 0o777).toBe(0o700);
 
-    const again = Journal.open(path());
+    const again = openJournal(path());
     const entries = again
-      .all(10)
+      .first(10)
       .map(({ call, accepted, error }) => [call.env.CNI_CONTAINERID, accepted, error]);
     expect(entries).toEqual([
       ["a", 20, "still away"],
@@ -41,7 +41,7 @@ describe("the journal", () => {
   });
 
   test("entries come when they are due, and go when they are done", () => {
-    const journal = Journal.open(path());
+    const journal = openJournal(path());
     expect(journal.nextDue()).toBeUndefined();
     journal.add(del("a"), "away", 10);
     journal.add(del("b"), "away", 20);
@@ -60,12 +60,12 @@ describe("the journal", () => {
   });
 
   test("an ADD without the agent strikes out what is owed for its attachment, and nothing else", () => {
-    const journal = Journal.open(path());
+    const journal = openJournal(path());
     journal.add(del("a"), "away", 10);
     journal.add(del("b"), "away", 10);
-    Journal.strike(path(), del("a"));
-    Journal.strike(join(folder, "none.db"), del("a"));
-    expect(journal.all(10).map(({ call }) => call.env.CNI_CONTAINERID)).toEqual(["b"]);
+    strikeOut(path(), del("a"));
+    strikeOut(join(folder, "none.db"), del("a"));
+    expect(journal.first(10).map(({ call }) => call.env.CNI_CONTAINERID)).toEqual(["b"]);
     journal.close();
   });
 

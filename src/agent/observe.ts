@@ -20,14 +20,16 @@ export type Gauges = {
 /** What the agent counts. Names and units by the conventions of Prometheus; docs/agent.md lists them. */
 export class AgentMetrics {
   readonly registry = new Registry();
-  readonly started = Date.now();
+  /** Milliseconds since 1970. */
+  readonly started: number;
   readonly #requests: Counter;
   readonly #seconds: Histogram;
   readonly #batch: Histogram;
   readonly #rejected: Counter;
   readonly #replays: Counter;
 
-  constructor() {
+  constructor(started: number) {
+    this.started = started;
     const { registry } = this;
     this.#requests = registry.counter(
       "berth_requests_total",

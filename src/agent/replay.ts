@@ -1,3 +1,4 @@
+import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { type Calls, messageOf } from "./calls.ts";
 import type { Journal } from "./journal.ts";
@@ -20,14 +21,13 @@ export type ReplayOptions = {
   readonly journal: Journal;
   readonly metrics: AgentMetrics;
   readonly log: Log;
-  readonly now: () => number;
-  readonly random: () => number;
+  readonly clock: Clock;
 };
 
 /** Works off the journal until nothing is owed, with growing pauses for what fails. */
 export class Replay {
   readonly #options: ReplayOptions;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #round: Promise<void> | undefined;
   #stopped = false;
 
@@ -37,18 +37,19 @@ export class Replay {
 
   /** Looks at the journal when its next entry is due. Call it again when something was added. */
   schedule(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (this.#stopped || this.#round) return;
-    const next = this.#options.journal.nextDue();
+    const { journal, clock } = this.#options;
+    const next = journal.nextDue();
     if (next === undefined) return;
-    const wait = Math.min(ROUND, Math.max(0, next - this.#options.now()));
-    this.#timer = setTimeout(() => this.#start(), wait);
+    const wait = Math.min(ROUND, Math.max(0, next - clock.now()));
+    this.#timer = clock.after(wait, () => this.#start());
   }
 
   /** Ends after the attempts that are under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#round;
   }
 
@@ -60,22 +61,23 @@ export class Replay {
   }
 
   async #work(): Promise<void> {
-    const { journal, calls, metrics, log, now, random } = this.#options;
+    const { journal, calls, metrics, log, clock } = this.#options;
     try {
-      const due = journal.due(now(), AT_ONCE);
+      const due = journal.due(clock.now(), AT_ONCE);
       await Promise.all(
         due.map(async (pending) => {
           const reply = await calls.redo(pending);
           const outcome = reply === undefined ? "superseded" : reply.exit === 0 ? "done" : "failed";
           metrics.replayed(outcome);
           if (reply === undefined || outcome !== "failed") return;
-          journal.postpone(pending.id, now() + pauseAfter(pending.attempts, random), messageOf(reply));
+          const due = clock.now() + pauseAfter(pending.attempts, clock.random);
+          journal.postpone(pending.id, due, messageOf(reply));
         }),
       );
     } catch (error) {
       // The entries stay where they are; only the journal itself can fail here.
       log("error", "the journal cannot be worked off", { error: String(error) });
-      await Bun.sleep(FIRST_PAUSE);
+      await sleep(clock, FIRST_PAUSE);
     }
   }
 }

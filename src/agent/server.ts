@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../clock.ts";
 import { type CallFrame, CallReader, encodeReply, type ReplyFrame } from "../cni/wire.ts";
 import type { Log } from "../log.ts";
 import { peerCredentials } from "./libc.ts";
@@ -21,6 +22,7 @@ export type ServerOptions = {
   readonly answer: (call: CallFrame, peer: { pid: number; gone(): boolean }) => Promise<ReplyFrame>;
   /** Told why a connection got no answer. */
   readonly rejected: (reason: "peer" | "protocol" | "slow" | "too_many") => void;
+  readonly clock: Clock;
   readonly maxConnections: number;
   readonly log: Log;
 };
@@ -32,7 +34,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #open = new Set<Socket>();
   #idle: (() => void)[] = [];
-  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #sweeper: Timer | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -57,13 +59,13 @@ export class Server {
 
   /** Hangs up on everybody. */
   close(): void {
-    clearInterval(this.#sweeper);
+    this.#sweeper?.cancel();
     for (const socket of this.#open) socket.terminate();
     this.#open.clear();
   }
 
   #accept(socket: Socket): void {
-    const deadline = Date.now() + SLOWNESS;
+    const deadline = this.#options.clock.elapsed() + SLOWNESS;
     const none = new Uint8Array(0);
     socket.data = { reader: new CallReader(), pid: 0, state: "reading", deadline, reply: none, sent: 0 };
     if (this.#open.size >= this.#options.maxConnections) {
@@ -82,7 +84,7 @@ export class Server {
       return;
     }
     socket.data.pid = peer.pid;
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP);
+    this.#sweeper ??= this.#options.clock.after(SWEEP, () => this.#sweep());
   }
 
   #read(socket: Socket, chunk: Uint8Array): void {
@@ -107,7 +109,7 @@ export class Server {
     if (peer.gone()) return;
     connection.reply = encodeReply(reply);
     connection.state = "writing";
-    connection.deadline = Date.now() + SLOWNESS;
+    connection.deadline = this.#options.clock.elapsed() + SLOWNESS;
     this.#write(socket);
   }
 
@@ -119,13 +121,12 @@ export class Server {
   }
 
   #sweep(): void {
-    const now = Date.now();
+    const now = this.#options.clock.elapsed();
     for (const socket of this.#open) {
       if (socket.data.state !== "working" && now > socket.data.deadline) this.#reject(socket, "slow");
     }
-    if (this.#open.size > 0) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
+    const { clock } = this.#options;
+    this.#sweeper = this.#open.size > 0 ? clock.after(SWEEP, () => this.#sweep()) : undefined;
   }
 
   #reject(socket: Socket, reason: Parameters<ServerOptions["rejected"]>[0]): void {

@@ -52,7 +52,7 @@ export async function storeStatus(stores: Stores): Promise<readonly StoreStatus[
 }
 
 export function journalStatus(journal: Journal): Status["journal"] {
-  return { depth: journal.depth(), entries: journal.all(SHOWN).map(owed) };
+  return { depth: journal.depth(), entries: journal.first(SHOWN).map(owed) };
 }
 
 function owed({ call, accepted, attempts, due, error }: Pending): Owed {

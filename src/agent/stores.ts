@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
+import type { Clock } from "../clock.ts";
 import type { StoreChoice } from "../config/index.ts";
 import { err, ok, type Result } from "../result.ts";
-import { openStore } from "../store/open.ts";
 import type { PoolUsage, Store, StoreError } from "../store/store.ts";
 import { Batching, type Caller } from "./batching.ts";
 
@@ -15,22 +15,29 @@ type Entry = {
   lastUse: number;
 };
 
+export type StoresOptions = {
+  readonly clock: Clock;
+  /** Opens a store to stay open. It must not wait: that would hold up every other call. Batching waits outside. */
+  readonly open: (choice: StoreChoice) => Result<Store, StoreError>;
+  /** Told the number of changes in each commit. */
+  readonly committed: (changes: number) => void;
+};
+
 /** The stores that the agent keeps open, one for each that a configuration names. */
 export class Stores {
   readonly #entries = new Map<string, Entry>();
-  readonly #committed: (changes: number) => void;
+  readonly #options: StoresOptions;
 
-  /** `committed` is told the number of changes in each commit. */
-  constructor(committed: (changes: number) => void) {
-    this.#committed = committed;
+  constructor(options: StoresOptions) {
+    this.#options = options;
   }
 
   /** The store for one call. It is opened when the call first needs it; calls that arrive together share commits. */
   get(choice: StoreChoice, caller: Caller): Result<Store, StoreError> {
     const key = JSON.stringify(choice);
     const entry = this.#entries.get(key) ?? this.#add(key, choice);
-    entry.lastUse = Date.now();
-    const opened = openIn(entry);
+    entry.lastUse = this.#options.clock.now();
+    const opened = this.#open(entry);
     return opened.ok ? ok(entry.batching.for(caller, opened.value.name)) : opened;
   }
 
@@ -47,19 +54,27 @@ export class Stores {
 
   #add(key: string, choice: StoreChoice): Entry {
     if (this.#entries.size >= MAX_STORES) this.#evict();
-    const entry: Entry = {
-      choice,
-      open: undefined,
-      lastUse: 0,
-      batching: new Batching({
-        open: () => openIn(entry),
-        now: Date.now,
-        pause: (ms) => new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms))),
-        committed: this.#committed,
-      }),
-    };
+    const { clock, committed } = this.#options;
+    const batching = new Batching({ open: () => this.#open(entry), clock, committed });
+    const entry: Entry = { choice, batching, open: undefined, lastUse: 0 };
     this.#entries.set(key, entry);
     return entry;
+  }
+
+  #open(entry: Entry): Result<Store, StoreError> {
+    const before = identityOf(entry.choice);
+    // A file that was moved away or restored from a backup: what is written to the old one counts for nobody.
+    if (entry.open && entry.open.identity !== before) closeIn(entry);
+    if (entry.open) return ok(entry.open.store);
+    const opened = this.#options.open(entry.choice);
+    if (!opened.ok) return opened;
+    const identity = identityOf(entry.choice);
+    if (before !== undefined && identity !== before) {
+      opened.value.close();
+      return err({ ...REPLACED, store: opened.value.name });
+    }
+    entry.open = { store: opened.value, identity };
+    return ok(opened.value);
   }
 
   #evict(): void {
@@ -69,23 +84,6 @@ export class Stores {
     closeIn(oldest[1]);
     this.#entries.delete(oldest[0]);
   }
-}
-
-function openIn(entry: Entry): Result<Store, StoreError> {
-  const before = identityOf(entry.choice);
-  // A file that was moved away or restored from a backup: what is written to the old one counts for nobody.
-  if (entry.open && entry.open.identity !== before) closeIn(entry);
-  if (entry.open) return ok(entry.open.store);
-  // No patience inside: waiting there would hold up every other call. Batching waits outside.
-  const opened = openStore(entry.choice, 0, true);
-  if (!opened.ok) return opened;
-  const identity = identityOf(entry.choice);
-  if (before !== undefined && identity !== before) {
-    opened.value.close();
-    return err({ ...REPLACED, store: opened.value.name });
-  }
-  entry.open = { store: opened.value, identity };
-  return ok(opened.value);
 }
 
 const REPLACED = {

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { Agent } from "../agent/agent.ts";
 import { DEFAULT_SETTINGS, readSettings, readSettingsFile, type Settings } from "../agent/options.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../agent/paths.ts";
+import { systemClock } from "../clock.ts";
 import type { Result } from "../result.ts";
 
 const HELP = `usage: berth agent [OPTIONS]
@@ -50,7 +51,10 @@ export async function runAgent(args: string[]): Promise<number> {
   if (!settings.ok) return complain(settings.error, 2);
 
   const { socket, "state-dir": stateDir } = values;
-  const agent = Agent.start({ socket, stateDir, settings: settings.value, write }, process.env);
+  const agent = Agent.start(
+    { socket, stateDir, settings: settings.value, clock: systemClock, write },
+    process.env,
+  );
   if (!agent.ok) return complain(agent.error, 1);
   process.on("SIGHUP", () => {
     const next = load();

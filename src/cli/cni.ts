@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
+import { systemClock } from "../clock.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
@@ -28,12 +29,13 @@ export async function runCni(args: string[]): Promise<number> {
   }
   let opened: Store | undefined; // a call names one store
   const host = new Machine(
-    logOf(stdin, (line) => process.stderr.write(line)),
+    logOf(stdin, (line) => process.stderr.write(line), systemClock),
     (choice) => {
       const store = openStore(choice, PATIENCE);
       if (store.ok) opened = store.value;
       return store;
     },
+    systemClock,
   );
   try {
     const callerNetns = () => netnsId("/proc/self/ns/net");
@@ -54,9 +56,9 @@ async function strikeOwed(): Promise<void> {
     CNI_CONTAINERID: process.env.CNI_CONTAINERID ?? "",
     CNI_IFNAME: process.env.CNI_IFNAME ?? "",
   };
-  const { Journal } = await import("../agent/journal.ts");
+  const { strikeOut } = await import("../agent/journal-file.ts");
   try {
-    Journal.strike(path, { env });
+    strikeOut(path, { env });
   } catch (error) {
     throw new Error(`the journal ${path} cannot be used: ${String(error)}`);
   }

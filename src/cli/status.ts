@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ask } from "../agent/ask.ts";
-import { Journal } from "../agent/journal.ts";
+import { readJournal } from "../agent/journal-file.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { journalStatus, type Status } from "../agent/status.ts";
 import { short } from "./look.ts";
@@ -30,16 +30,16 @@ export async function runStatus(args: string[]): Promise<number> {
     return 0;
   }
   process.stderr.write(`berth: no agent answers at ${values.socket}: ${reply.error}\n`);
-  const owed = readJournal(journalPath(values["state-dir"]));
+  const owed = readOwed(journalPath(values["state-dir"]));
   if (json) process.stdout.write(`${JSON.stringify({ state: "down", journal: owed }, null, 2)}\n`);
   else if (owed && owed.depth > 0) process.stdout.write(renderJournal(owed));
   return 1;
 }
 
-function readJournal(path: string): Status["journal"] | undefined {
+function readOwed(path: string): Status["journal"] | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const journal = Journal.read(path);
+    const journal = readJournal(path);
     const owed = journalStatus(journal);
     journal.close();
     return owed;

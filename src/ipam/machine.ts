@@ -1,5 +1,6 @@
 import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
+import type { Clock } from "../clock.ts";
 import { isObject } from "../cni/json.ts";
 import type { StoreChoice } from "../config/index.ts";
 import { jsonLog, type Log, type LogLevel } from "../log.ts";
@@ -15,15 +16,17 @@ export class Machine implements Host {
   readonly node: string;
   readonly log: Log;
   readonly #open: Host["store"];
+  readonly #clock: Clock;
 
-  constructor(log: Log, open: Host["store"]) {
+  constructor(log: Log, open: Host["store"], clock: Clock) {
     this.log = log;
     this.#open = open;
+    this.#clock = clock;
     this.node = process.env.NODENAME || hostname();
   }
 
   now(): number {
-    return Date.now();
+    return this.#clock.now();
   }
 
   store(choice: StoreChoice): Result<Store, StoreError> {
@@ -53,12 +56,17 @@ export function netnsId(path: string): string | undefined {
 const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
 
 /** The log that a network configuration asks for (`log_file`, `log_level`), else `write`. */
-export function logOf(stdin: string, write: (line: string) => void, least: LogLevel = "verbose"): Log {
+export function logOf(
+  stdin: string,
+  write: (line: string) => void,
+  clock: Clock,
+  least: LogLevel = "verbose",
+): Log {
   const { file, level } = logTarget(stdin);
   const toFile = (line: string) => {
     if (file === undefined || !tryAppend(file, line)) write(line);
   };
-  return jsonLog(toFile, level ?? least, Date.now);
+  return jsonLog(toFile, level ?? least, clock.now);
 }
 
 function logTarget(stdin: string): { file?: string; level?: LogLevel } {
