@@ -10,9 +10,11 @@ const ORDER = [
   "config",
   "allocation",
   "dhcp",
+  "lint",
   "kube",
   "netns",
   "store",
+  "inspect",
   "ipam",
   "agent",
   "reconciler",
@@ -23,7 +25,7 @@ const ORDER = [
   "cli",
   "shim",
 ];
-const PURE = new Set(["ip", "cni", "config", "allocation", "dhcp"]);
+const PURE = new Set(["ip", "cni", "config", "allocation", "dhcp", "lint", "inspect"]);
 const ROOT_FILES = new Set(["../result.ts", "../log.ts", "../clock.ts"]);
 
 const offences: string[] = [];

@@ -29,7 +29,7 @@ const COMMANDS: { readonly [name: string]: (args: string[]) => Promise<number> }
   pools: async (args) => (await import("./look.ts")).runPools(args),
   show: async (args) => (await import("./look.ts")).runShow(args),
   lint: async (args) =>
-    (await import("./lint/index.ts")).runLint(args, {
+    (await import("./lint.ts")).runLint(args, {
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     }),

@@ -1,4 +1,4 @@
-import { formatPath } from "../../config/index.ts";
+import { formatPath } from "../config/index.ts";
 import { align } from "./align.ts";
 import { findFaults } from "./json-syntax.ts";
 import { type DuplicateKey, jsonTree } from "./json-tree.ts";

@@ -1,5 +1,5 @@
 import { getLocation, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import type { Segment } from "../../config/index.ts";
+import type { Segment } from "../config/index.ts";
 
 /** A mistake in a JSON text. */
 export type SyntaxFault = {

@@ -1,4 +1,4 @@
-import type { Issue, IssueCode } from "../../config/index.ts";
+import type { Issue, IssueCode } from "../config/index.ts";
 
 /** What only a whole file can have wrong; the rest comes from src/config. */
 export type LintCode =

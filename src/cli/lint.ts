@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { nearestHint } from "../../config/index.ts";
-import type { LintReport } from "./issue.ts";
-import { lintText } from "./lint.ts";
-import { renderReport } from "./render.ts";
+import { nearestHint } from "../config/index.ts";
+import type { LintReport } from "../lint/index.ts";
+import { lintText, renderReport } from "../lint/index.ts";
 
 const USAGE = `Usage: berth lint [--flat] [-o text|json] FILE...
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { lintText } from "./index.ts";
 
-const FOLDER = join(import.meta.dirname, "../../../docs/examples");
+const FOLDER = join(import.meta.dirname, "../../docs/examples");
 
 function lint(name: string): string[] {
   const { issues } = lintText(readFileSync(join(FOLDER, name), "utf8"), name);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatPath } from "../../config/index.ts";
+import { formatPath } from "../config/index.ts";
 import { findFaults } from "./json-syntax.ts";
 
 function faultsOf(text: string): string[] {

@@ -1,4 +1,4 @@
-import { renderValue } from "../../config/index.ts";
+import { renderValue } from "../config/index.ts";
 import { nameHint } from "./names.ts";
 import { adder } from "./netconf.ts";
 import type { Attachment } from "./overlap.ts";

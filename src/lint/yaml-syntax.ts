@@ -1,5 +1,5 @@
 import type { YAMLError } from "yaml";
-import { formatPath, type Segment } from "../../config/index.ts";
+import { formatPath, type Segment } from "../config/index.ts";
 import type { LintIssue } from "./issue.ts";
 
 /** What the parser says, and what to do about the mistakes that documentation is full of. */

@@ -1,4 +1,4 @@
-import { CNI_VERSIONS } from "../../cni/version.ts";
+import { CNI_VERSIONS } from "../cni/version.ts";
 import {
   formatPath,
   ipamOf,
@@ -8,7 +8,7 @@ import {
   readWhereabouts,
   renderValue,
   type Segment,
-} from "../../config/index.ts";
+} from "../config/index.ts";
 import type { LintIssue } from "./issue.ts";
 import type { Attachment } from "./overlap.ts";
 import type { Part, Reporter } from "./reporter.ts";

@@ -1,4 +1,4 @@
-import { formatIssue } from "../../config/index.ts";
+import { formatIssue } from "../config/index.ts";
 import type { LintReport } from "./issue.ts";
 
 const LONGEST_NAME = 80;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { lintText, renderReport } from "./index.ts";
 
-const FOLDER = join(import.meta.dirname, "../../../docs/examples");
+const FOLDER = join(import.meta.dirname, "../../docs/examples");
 const examples = readdirSync(FOLDER)
   .filter((name) => /\.(conf|yaml)$/.test(name))
   .map((name) => readFileSync(join(FOLDER, name), "utf8"));

@@ -1,10 +1,10 @@
-import { parsePath, readWhereabouts } from "../../config/index.ts";
+import { parsePath, readWhereabouts } from "../config/index.ts";
 import { readJson } from "./embedded.ts";
 import type { LintReport } from "./issue.ts";
 import { isKubernetes, lintObject } from "./kubernetes.ts";
 import { Lines } from "./lines.ts";
 import { kindOf, lintNetconf } from "./netconf.ts";
-import { type Attachment, reportOverlaps } from "./overlap.ts";
+import { type Attachment, type Network, reportOverlaps } from "./overlap.ts";
 import { type Part, Reporter } from "./reporter.ts";
 import { pathAt, type Tree, textOf } from "./tree.ts";
 import { explainYaml } from "./yaml-syntax.ts";
@@ -20,18 +20,28 @@ export type LintOptions = {
  * alone, in a List or as several documents. Whatever the text is, this does not throw.
  */
 export function lintText(text: string, fileName: string, options: LintOptions = {}): LintReport {
+  return lintNetworks(text, fileName, options).report;
+}
+
+/** The same, with the whereabouts networks that could be read. */
+export function lintNetworks(
+  text: string,
+  fileName: string,
+  options: LintOptions = {},
+): { readonly report: LintReport; readonly networks: readonly Network[] } {
   const reporter = new Reporter(text, new Lines(text));
+  let networks: readonly Network[] = [];
   try {
     if (text.trim() === "")
       report(reporter, "empty_file", "the file is empty", "write a network configuration");
     else if (options.isFlat) lintFlat(text, fileName, reporter);
-    else lintDocuments(text, fileName, reporter);
+    else networks = lintDocuments(text, fileName, reporter);
   } catch (error) {
     // The parsers recurse; a text that nests without end is the only thing that makes them throw.
     if (!(error instanceof RangeError)) throw error;
     report(reporter, "nested_too_deep", "the file is nested too deep or too large", "split it");
   }
-  return reporter.report();
+  return { report: reporter.report(), networks };
 }
 
 function report(
@@ -43,12 +53,11 @@ function report(
   reporter.addAt(0, { severity: "error", code, path: "", value: undefined, message, hint });
 }
 
-function lintDocuments(text: string, fileName: string, reporter: Reporter): void {
+function lintDocuments(text: string, fileName: string, reporter: Reporter): readonly Network[] {
   const trees = looksLikeJson(text, fileName) ? jsonParts(text, reporter) : yamlParts(text, reporter);
-  reportOverlaps(
-    trees.flatMap((part) => lintPart(part, reporter)),
-    reporter,
-  );
+  const attachments = trees.flatMap((part) => lintPart(part, reporter));
+  reportOverlaps(attachments, reporter);
+  return attachments;
 }
 
 /** A file that starts with a bracket is JSON, unless its name says YAML and JSON cannot read it. */

@@ -1,4 +1,4 @@
-import { parsePath } from "../../config/index.ts";
+import { parsePath } from "../config/index.ts";
 import type { LintCode, LintIssue, LintReport, LocatedIssue } from "./issue.ts";
 import type { Lines } from "./lines.ts";
 import { offsetOf, type Tree } from "./tree.ts";

@@ -1,4 +1,4 @@
-import { renderValue, type Segment } from "../../config/index.ts";
+import { renderValue, type Segment } from "../config/index.ts";
 import type { Add } from "./netconf.ts";
 import type { Tree } from "./tree.ts";
 import { memberOf } from "./tree.ts";

@@ -1,6 +1,6 @@
-import { nearest, nearestHint, renderValue, type Segment } from "../../config/index.ts";
-import { parseAddress } from "../../ip/address.ts";
-import { parseInterfaceAddress } from "../../ip/cidr.ts";
+import { nearest, nearestHint, renderValue, type Segment } from "../config/index.ts";
+import { parseAddress } from "../ip/address.ts";
+import { parseInterfaceAddress } from "../ip/cidr.ts";
 import type { Add } from "./netconf.ts";
 import { memberOf, type Tree } from "./tree.ts";
 

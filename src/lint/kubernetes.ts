@@ -1,4 +1,4 @@
-import { nearest, renderValue, type Segment } from "../../config/index.ts";
+import { nearest, renderValue, type Segment } from "../config/index.ts";
 import { lintAttachmentSpec, lintNetworkSpec } from "./attachment.ts";
 import { checkNames } from "./names.ts";
 import { type Add, adder } from "./netconf.ts";

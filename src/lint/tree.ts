@@ -1,4 +1,4 @@
-import type { Segment } from "../../config/index.ts";
+import type { Segment } from "../config/index.ts";
 
 /** A parsed value with its places, the same for JSON and YAML. Offsets count in the text that was parsed. */
 export type Tree = {

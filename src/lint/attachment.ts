@@ -1,4 +1,4 @@
-import { formatPath, nearestHint, renderValue, type Segment } from "../../config/index.ts";
+import { formatPath, nearestHint, renderValue, type Segment } from "../config/index.ts";
 import { readEmbedded, readMisplacedObject } from "./embedded.ts";
 import { checkKeys, lintMacvlan } from "./macvlan.ts";
 import { checkNames } from "./names.ts";

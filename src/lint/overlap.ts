@@ -1,13 +1,17 @@
-import type { RangeConfig, WhereaboutsConfig } from "../../config/index.ts";
-import { formatCidr } from "../../ip/cidr.ts";
-import type { Interval } from "../../ip/interval.ts";
+import type { RangeConfig, WhereaboutsConfig } from "../config/index.ts";
+import { formatCidr } from "../ip/cidr.ts";
+import type { Interval } from "../ip/interval.ts";
 import type { Part, Reporter } from "./reporter.ts";
 
-/** A whereabouts network of the file. */
-export type Attachment = {
-  /** How to call it in a message. */
+/** A network whose `ipam` is whereabouts. */
+export type Network = {
+  /** How to call it in a message: "the attachment storage". */
   readonly label: string;
   readonly config: WhereaboutsConfig;
+};
+
+/** One that stands in the file. */
+export type Attachment = Network & {
   readonly part: Part;
   /** What stands before `ipam` in its paths. */
   readonly base: string;

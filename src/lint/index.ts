@@ -1,0 +1,5 @@
+/** Checks configurations before a cluster sees them: netconfs, attachments, Network objects and pods, in JSON or YAML. */
+export type { DocumentSummary, LintCode, LintReport, LocatedIssue } from "./issue.ts";
+export { type LintOptions, lintNetworks, lintText } from "./lint.ts";
+export type { Network } from "./overlap.ts";
+export { renderReport } from "./render.ts";
