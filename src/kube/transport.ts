@@ -15,9 +15,12 @@ export type ApiResponse = {
   readonly body: string;
 };
 
-/** No answer came. `sent`: the request may have reached the server. */
+/**
+ * No answer came. `sent`: the request may have reached the server. `credentials`: a token could not be had, so that
+ * nothing was asked.
+ */
 export type TransportError = {
-  readonly code: "unreachable" | "timeout" | "tls" | "aborted" | "too_large";
+  readonly code: "unreachable" | "timeout" | "tls" | "aborted" | "too_large" | "credentials";
   readonly sent: boolean;
   readonly message: string;
 };

@@ -1,0 +1,85 @@
+import type { Address } from "../ip/address.ts";
+import { formatAddress, parseAddress } from "../ip/address.ts";
+import type { Cidr } from "../ip/cidr.ts";
+import { formatCidr } from "../ip/cidr.ts";
+import { decodeName, encodeName } from "./name-encoding.ts";
+
+/**
+ * Names of whereabouts' objects, made and read here only. They join parts with "-", which the parts may hold too, so
+ * a name alone does not always tell its parts: a reader brings what the object itself says (`spec.range`) or gets every
+ * possible reading.
+ */
+
+/** What an IPPool is about: a range of a network, or the slice of it that one node has. */
+export type PoolParts = {
+  /** "": the common name space. */
+  readonly networkName: string;
+  /** Set for the pool of a node's slice. */
+  readonly node?: string;
+  /** The range, or the slice. */
+  readonly range: Cidr;
+};
+
+/** `R`, `N-R`, `node-R` or `N-node-R`. */
+export function poolName({ networkName, node = "", range }: PoolParts): string {
+  return encodeName([networkName, node, dashed(formatCidr(range))].filter((part) => part !== "").join("-"));
+}
+
+/**
+ * What stands before the range in the name of a pool: "", a network name, a node's name, or `network-node`. Undefined
+ * if the pool is not called as a pool of that range would be, or if its name is only a digest.
+ */
+export function poolPrefix(name: string, range: Cidr): string | undefined {
+  const plain = decodeName(name);
+  const ending = dashed(formatCidr(range));
+  if (plain === ending) return "";
+  return plain?.endsWith(`-${ending}`) ? plain.slice(0, -ending.length - 1) : undefined;
+}
+
+/** `address`, or `network-address`. */
+export function reservationName(networkName: string, address: Address): string {
+  const text = dashed(formatAddress(address));
+  return encodeName(networkName === "" ? text : `${networkName}-${text}`);
+}
+
+export type ReservationParts = { readonly networkName: string; readonly address: Address };
+
+/**
+ * Every (network, address) that a reservation of that name may stand for, the shortest network name first: one for
+ * IPv4; for IPv6 often several, since `cafe-1--2` is cafe:1::2 as well as 1::2 of the network cafe. None if it is no such name.
+ */
+export function readReservationName(name: string): ReservationParts[] {
+  const plain = decodeName(name);
+  if (plain === undefined) return [];
+  const starts = [0, ...[...plain.matchAll(/-/g)].map(({ index }) => index + 1)];
+  return starts.flatMap((start) => {
+    // A network's name is followed by one dash; it is not empty.
+    if (start === 1) return [];
+    const address = undashed(plain.slice(start));
+    return address ? [{ networkName: plain.slice(0, Math.max(0, start - 1)), address }] : [];
+  });
+}
+
+/** A NodeSlicePool is called like its network, or like the CNI configuration where that names no network. */
+export function slicePoolName(networkName: string): string {
+  return encodeName(networkName);
+}
+
+/** The network (or configuration) of a NodeSlicePool; undefined if its name is only a digest. */
+export function readSlicePoolName(name: string): string | undefined {
+  return decodeName(name);
+}
+
+/** Upstream's rule: a name does not end in ":", and has "-" for ":" and "/". */
+function dashed(text: string): string {
+  const ended = text.endsWith(":") ? `${text}0` : text;
+  return ended.replace(/[:/]/g, "-");
+}
+
+/** The address whose text `dashed` makes this of, if any. */
+function undashed(text: string): Address | undefined {
+  if (!/^[0-9a-f.-]+$/.test(text)) return undefined;
+  const colons = text.replaceAll("-", ":");
+  const parsed = parseAddress(colons);
+  return parsed.ok && dashed(formatAddress(parsed.value)) === text ? parsed.value : undefined;
+}
