@@ -11,6 +11,7 @@ usage: berth COMMAND [OPTIONS]
   pools [--database FILE] [-o json]      how full each pool is
   show [ADDRESS|[NAMESPACE/]POD]         who holds which address  [--database FILE] [-o json]
   lint FILE...                           check netconfs, NetworkAttachmentDefinitions and Network CRs
+  render FILE [-o yaml|json]             what the operator makes of a Network CR, without a cluster; --help lists more
   version                                print the version
   help                                   print this
 
@@ -18,7 +19,7 @@ Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage.
 `;
 
 /** Commands whose options fill a page of their own. */
-const OWN_HELP = new Set(["agent", "install"]);
+const OWN_HELP = new Set(["agent", "install", "render"]);
 
 // Modules are loaded by need: a call of the runtime must not pay for YAML and tables.
 const COMMANDS: { readonly [name: string]: (args: string[]) => Promise<number> } = {
@@ -33,6 +34,7 @@ const COMMANDS: { readonly [name: string]: (args: string[]) => Promise<number> }
       out: (text) => process.stdout.write(text),
       err: (text) => process.stderr.write(text),
     }),
+  render: async (args) => (await import("./render.ts")).runRender(args),
   version: async () => print(`${version}\n`),
   help: async () => print(HELP),
 };
