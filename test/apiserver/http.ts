@@ -1,0 +1,92 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ApiRequest } from "../../src/kube/transport.ts";
+import type { Gateway } from "./gateway.ts";
+import type { Reply } from "./server.ts";
+
+/** The double behind HTTP on a free port of the loopback interface. */
+export class HttpFront {
+  readonly #gateway: Gateway;
+  readonly #server: Server;
+
+  private constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#server = createServer((incoming, outgoing) => void this.#serve(incoming, outgoing));
+  }
+
+  static async listen(gateway: Gateway): Promise<HttpFront> {
+    const front = new HttpFront(gateway);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    front.#server.listen(0, "127.0.0.1", resolve);
+    await promise;
+    return front;
+  }
+
+  get url(): string {
+    const address = this.#server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** Ends all connections. */
+  async close(): Promise<void> {
+    this.#gateway.breakWatches();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    await promise;
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const request = await readRequest(incoming);
+    const client = request.headers["user-agent"] ?? "";
+    const gateway = this.#gateway;
+    const { clock } = gateway.server.cluster;
+    const call = gateway.call(request, client);
+    const plan = gateway.plan(call);
+    const wait = (ms: number, run: () => void) => (ms > 0 ? void clock.after(ms, run) : run());
+    if (plan.fate === "hang" || gateway.faults.isPartitioned(client)) return;
+    wait(plan.delay, () => {
+      if (!gateway.up || plan.fate === "drop_before") return void incoming.socket.destroy();
+      const reply = gateway.carryOut(call, plan, request);
+      if (plan.fate === "drop_after") {
+        reply.watch?.stop();
+        return void incoming.socket.destroy();
+      }
+      if (gateway.faults.isPartitioned(client)) return;
+      wait(plan.delayAnswer, () => this.#answer(reply, client, incoming, outgoing));
+    });
+  }
+
+  #answer(reply: Reply, client: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
+    outgoing.writeHead(reply.status, reply.headers);
+    const { watch } = reply;
+    if (!watch) {
+      outgoing.end(reply.body);
+      return;
+    }
+    outgoing.flushHeaders();
+    const { faults } = this.#gateway;
+    const leave = this.#gateway.opened(() => incoming.socket.destroy());
+    outgoing.on("close", () => {
+      leave();
+      watch.stop();
+    });
+    watch.start(
+      (line) => faults.whenHealed(client, () => outgoing.write(`${line}\n`)),
+      () => faults.whenHealed(client, () => outgoing.end()),
+    );
+  }
+}
+
+async function readRequest(incoming: IncomingMessage): Promise<ApiRequest> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const headers: { [name: string]: string } = {};
+  for (const [name, value] of Object.entries(incoming.headers)) headers[name] = String(value);
+  return {
+    method: (incoming.method ?? "GET") as ApiRequest["method"],
+    path: incoming.url ?? "/",
+    headers,
+    ...(chunks.length > 0 ? { body: Buffer.concat(chunks).toString() } : {}),
+  };
+}

@@ -1,0 +1,212 @@
+import type { ApiRequest } from "../../src/kube/transport.ts";
+import { err, ok, type Result } from "../../src/result.ts";
+import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { discover } from "./discovery.ts";
+import { badRequest, type Failure, notFound, statusObject, unsupportedMediaType } from "./failure.ts";
+import { child, isJson, text } from "./json.ts";
+import { table } from "./kinds.ts";
+import { patch } from "./patch.ts";
+import { listJson, selection, show } from "./read.ts";
+import { keyOf } from "./store.ts";
+import { findTarget, type Target } from "./target.ts";
+import { openWatch, type Watch } from "./watch.ts";
+import { create, type Outcome, remove, update } from "./write.ts";
+
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
+
+export type Reply = {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string;
+  readonly watch?: Watch;
+};
+
+/** Bytes of a request's body. */
+const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** The API server without a wire: one request in, one reply out, at once. Both fronts call it. */
+export class ApiServer {
+  readonly cluster: Cluster;
+
+  constructor(options: ClusterOptions) {
+    this.cluster = new Cluster(options);
+  }
+
+  handle(request: ApiRequest): Reply {
+    const [path = "", search = ""] = request.path.split("?", 2);
+    const query = new URLSearchParams(search);
+    const target = findTarget(this.cluster.registry, path);
+    if (!target) return discover(this.cluster.registry, path) ?? plain(404, "404 page not found\n");
+    const body = readBody(request);
+    const result = body.ok ? this.#carryOut(target, request, query, body.value) : body;
+    return result.ok ? result.value : failed(result.error);
+  }
+
+  #carryOut(
+    target: Target,
+    request: ApiRequest,
+    query: URLSearchParams,
+    body: unknown,
+  ): Result<Reply, Failure> {
+    const verb = verbOf(request.method, target, query);
+    const metadataOnly = wantsMetadata(request.headers);
+    if (!verb)
+      return err({
+        code: 405,
+        reason: "MethodNotAllowed",
+        message: "the server does not allow this method on the requested resource",
+      });
+    if (verb === "get") return this.#get(target, metadataOnly);
+    if (verb === "list" || verb === "watch") return this.#read(target, query, verb, metadataOnly);
+    const dryRun = query.get("dryRun") === "All";
+    if (verb === "deletecollection") return this.#deleteAll(target, query, body, dryRun);
+    if (verb === "delete")
+      return answerDelete(target, remove(this.cluster, target, isJson(body) ? body : {}, dryRun));
+    if (verb === "patch") {
+      const type = (request.headers["content-type"] ?? "").split(";", 1)[0] ?? "";
+      return answer(target, patch(this.cluster, target, type, body, query, dryRun), metadataOnly);
+    }
+    if (!isJson(body)) return err(badRequest("the body is no object"));
+    const write = verb === "create" ? create : update;
+    return answer(target, write(this.cluster, target, body, dryRun), metadataOnly);
+  }
+
+  #get(target: Target, metadataOnly: boolean): Result<Reply, Failure> {
+    const { kind, namespace, name = "" } = target;
+    const object = this.cluster.store.get(table(kind), keyOf(namespace, name));
+    return object ? ok(json(200, show(target, object, metadataOnly))) : err(notFound(kind, name));
+  }
+
+  #read(
+    target: Target,
+    query: URLSearchParams,
+    verb: "list" | "watch",
+    metadataOnly: boolean,
+  ): Result<Reply, Failure> {
+    const wanted = selection(target, query, metadataOnly);
+    if (!wanted.ok) return wanted;
+    if (verb === "list") {
+      const page = listJson(this.cluster, target, query, wanted.value);
+      return page.ok ? ok(json(200, page.value)) : page;
+    }
+    const opened = openWatch(this.cluster, target, query, wanted.value);
+    return opened.ok ? ok({ ...json(200, ""), watch: opened.value }) : opened;
+  }
+
+  #deleteAll(target: Target, query: URLSearchParams, body: unknown, dryRun: boolean): Result<Reply, Failure> {
+    const wanted = selection(target, query, false);
+    if (!wanted.ok) return wanted;
+    const { kind, namespace } = target;
+    const all = this.cluster.store.list(table(kind), namespace === undefined ? "" : `${namespace}/`);
+    for (const { object } of all) {
+      if (wanted.value.matches && !wanted.value.matches(object)) continue;
+      const name = text(child(object, "metadata"), "name") ?? "";
+      remove(this.cluster, { ...target, name }, isJson(body) ? body : {}, dryRun);
+    }
+    return ok(
+      json(200, JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" })),
+    );
+  }
+}
+
+/** The verb as RBAC names it; undefined where the method does not go with the target. */
+export function verbOf(
+  method: ApiRequest["method"],
+  target: Target,
+  query: URLSearchParams,
+): Verb | undefined {
+  const named = target.name !== undefined;
+  switch (method) {
+    case "GET":
+      if (named) return "get";
+      return ["true", "1"].includes(query.get("watch") ?? "") ? "watch" : "list";
+    case "POST":
+      return named || (target.kind.namespaced && target.namespace === undefined) ? undefined : "create";
+    case "PUT":
+      return named ? "update" : undefined;
+    case "PATCH":
+      return named ? "patch" : undefined;
+    case "DELETE":
+      return named ? "delete" : "deletecollection";
+  }
+}
+
+function readBody(request: ApiRequest): Result<unknown, Failure> {
+  if (request.body === undefined || request.body === "") return ok(undefined);
+  if (Buffer.byteLength(request.body) > BODY_LIMIT) {
+    const message = `Request entity too large: limit is ${BODY_LIMIT}`;
+    return err({ code: 413, reason: "RequestEntityTooLarge", message });
+  }
+  const type = request.headers["content-type"] ?? "";
+  if (/protobuf|cbor/.test(type))
+    return err(unsupportedMediaType(type, ["application/json", "application/yaml"]));
+  try {
+    return ok(JSON.parse(request.body));
+  } catch (problem) {
+    if (type.includes("yaml")) return readYaml(request.body);
+    return err(badRequest(`error decoding the body: ${String(problem)}`));
+  }
+}
+
+function readYaml(body: string): Result<unknown, Failure> {
+  try {
+    return ok(Bun.YAML.parse(body));
+  } catch (problem) {
+    return err(badRequest(`error decoding YAML: ${String(problem)}`));
+  }
+}
+
+/** The first media type that the client accepts and the server has decides; tables are not had. */
+function wantsMetadata(headers: ApiRequest["headers"]): boolean {
+  for (const type of (headers.accept ?? "").split(",")) {
+    if (/as=PartialObjectMetadata(List)?\b/.test(type)) return true;
+    if (/^\s*application\/json\s*(;|$)/.test(type) && !type.includes("as=")) return false;
+  }
+  return false;
+}
+
+function answer(target: Target, outcome: Outcome, metadataOnly: boolean): Result<Reply, Failure> {
+  if (!outcome.ok) return outcome;
+  const { status, object, warnings } = outcome.value;
+  const reply = json(status, show(target, object, metadataOnly));
+  if (warnings.length === 0) return ok(reply);
+  const warning = warnings.map((told) => `299 - ${JSON.stringify(told)}`).join(", ");
+  return ok({ ...reply, headers: { ...reply.headers, warning } });
+}
+
+/** Gone: a Status that names what is gone. Still there, with a deletionTimestamp: the object. Pods: always the object. */
+function answerDelete(target: Target, outcome: Outcome): Result<Reply, Failure> {
+  if (!outcome.ok) return outcome;
+  const { object } = outcome.value;
+  const metadata = child(object, "metadata");
+  const { kind } = target;
+  if (kind.plural === "pods" || metadata.deletionTimestamp !== undefined)
+    return answer(target, outcome, false);
+  const status = {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details: {
+      name: metadata.name,
+      ...(kind.group === "" ? {} : { group: kind.group }),
+      kind: kind.plural,
+      uid: metadata.uid,
+    },
+  };
+  return ok(json(200, JSON.stringify(status)));
+}
+
+export function failed(failure: Failure): Reply {
+  const reply = json(failure.code, JSON.stringify(statusObject(failure)));
+  if (failure.retryAfter === undefined) return reply;
+  return { ...reply, headers: { ...reply.headers, "retry-after": String(failure.retryAfter) } };
+}
+
+export function json(status: number, body: string): Reply {
+  return { status, headers: { "content-type": "application/json" }, body };
+}
+
+export function plain(status: number, body: string): Reply {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
+}
