@@ -42,3 +42,15 @@ export type Lease = {
   /** All options of the server's last answer: number to value in hex. */
   readonly options: { readonly [code: string]: string };
 };
+
+/** Whether the interface looks the same under both: all but the times, the server and the raw options. */
+export function sameConfiguration(a: Lease, b: Lease): boolean {
+  return configurationOf(a) === configurationOf(b);
+}
+
+function configurationOf({ address, gateway, routes, dns, ntp, mtu, delegated }: Lease): string {
+  const prefixes = delegated.map(({ prefix }) => prefix);
+  return JSON.stringify([address, gateway, routes, dns, ntp, mtu, prefixes], (_, value) =>
+    typeof value === "bigint" ? value.toString() : value,
+  );
+}

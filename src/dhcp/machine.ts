@@ -46,6 +46,8 @@ export type Effect<Sent> =
   | { readonly kind: "renewed"; readonly lease: Lease; readonly previous: Lease }
   /** The server changed address, prefix, routes, DNS or MTU; the interface is to follow. */
   | { readonly kind: "changed"; readonly lease: Lease; readonly previous: Lease }
+  /** Nobody confirmed the lease of `reboot` or `linkUp`: it serves for the rest of its time. */
+  | { readonly kind: "kept"; readonly lease: Lease }
   /** The address must not be used any more. The machine goes on and tries to get another, without end. */
   | { readonly kind: "lost"; readonly lease: Lease; readonly reason: "nak" | "expired" | "conflict" }
   /** No lease within the budget; the machine is idle. */

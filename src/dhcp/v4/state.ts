@@ -56,7 +56,7 @@ export type Attempt = {
 };
 
 /** An offer that is good enough to ask for. */
-export type Offer = { readonly address: Address; readonly server: Address; readonly message: Message };
+export type Offer = { readonly address: Address; readonly server: Address };
 
 export type Phase =
   | { readonly name: "idle" }
