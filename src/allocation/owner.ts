@@ -13,7 +13,8 @@ export function samePod(a: Pod, b: Pod): boolean {
   return a.uid === undefined || b.uid === undefined || a.uid === b.uid;
 }
 
-/** `namespace/name`, the podref of whereabouts. */
+/** `namespace/name`, the podref of whereabouts; empty for what no pod holds. */
 export function podRef(pod: Pod): string {
+  if (pod.name === "") return "";
   return `${pod.namespace}/${pod.name}`;
 }

@@ -1,96 +1,116 @@
 import { parseArgs } from "node:util";
-import type { Claim } from "../allocation/claim.ts";
-import { podRef } from "../allocation/owner.ts";
-import { poolCapacity } from "../allocation/pool.ts";
-import { formatAddress, parseAddress } from "../ip/address.ts";
-import { formatCidr } from "../ip/cidr.ts";
+import { type ClaimRecord, claimRecord, type PoolRecord, poolRecord } from "../inspect/records.ts";
+import { parseAddress } from "../ip/address.ts";
 import type { Result } from "../result.ts";
-import { SqliteStore } from "../store/sqlite/sqlite.ts";
-import type { ClaimFilter, PoolUsage, Store, StoreError } from "../store/store.ts";
-import { renderTable } from "./table.ts";
+import type { ClaimFilter, Store, StoreError } from "../store/store.ts";
+import { fillColour } from "./colour.ts";
+import {
+  ageOf,
+  colourful,
+  type Listing,
+  OUTPUT_OPTIONS,
+  readOutput,
+  renderListing,
+  short,
+} from "./output.ts";
+import { openSource, SOURCE_OPTIONS, type SourceOptions, storeFailed } from "./source.ts";
+import { showPage, WATCH_OPTIONS } from "./watch.ts";
 
-const DEFAULT_DATABASE = "/var/lib/berth/ipam.db";
-const PATIENCE = 5_000;
-
-const OPTIONS = {
-  database: { type: "string", default: DEFAULT_DATABASE },
-  output: { type: "string", short: "o", default: "table" },
+const OPTIONS = { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...WATCH_OPTIONS } as const;
+const CLAIM_OPTIONS = {
+  ...OPTIONS,
+  node: { type: "string" },
+  pool: { type: "string" },
+  "network-name": { type: "string" },
+  reserved: { type: "boolean", default: false },
 } as const;
+
+const POOLS: Listing<PoolRecord> = {
+  empty: "No pool has been used yet.",
+  columns: [
+    { title: "NETWORK", cell: ({ network }) => network },
+    { title: "RANGE", cell: ({ range }) => range },
+    { title: "TOTAL", cell: ({ total }) => short(total) },
+    { title: "USED", cell: ({ used }) => used },
+    { title: "FREE", cell: ({ free }) => short(free) },
+    { title: "FULL", cell: ({ full }) => full, colour: ({ full }) => fillColour(Number.parseFloat(full)) },
+  ],
+};
+
+const CLAIMS = (empty: string): Listing<ClaimRecord> => ({
+  empty,
+  columns: [
+    { title: "ADDRESS", cell: ({ address }) => address },
+    { title: "POD", cell: holder, colour: ({ reserved }) => (reserved ? "cyan" : undefined) },
+    { title: "INTERFACE", cell: (claim) => claim.interface },
+    { title: "NETWORK", cell: ({ network }) => network },
+    { title: "POOL", cell: ({ pool }) => pool },
+    { title: "NETWORK-NAME", cell: ({ networkName }) => networkName, wide: true },
+    { title: "NODE", cell: ({ node }) => node },
+    { title: "AGE", cell: ({ since }) => ageOf(since, Date.now()) },
+    { title: "SINCE", cell: ({ since }) => since, wide: true },
+    { title: "UID", cell: ({ uid = "" }) => uid, wide: true },
+    { title: "SANDBOX", cell: ({ sandbox }) => sandbox.slice(0, 13) },
+  ],
+});
 
 /** `berth pools`: how full each pool is. */
 export async function runPools(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
-  return look(
-    values,
-    (store) => store.pools(),
-    poolRecord,
-    (pools) => {
-      if (pools.length === 0) return "No pool has been used yet.\n";
-      const rows = pools
-        .map(poolRecord)
-        .map((row) => [row.network, row.range, short(row.total), row.used, short(row.free), row.full]);
-      return renderTable(["NETWORK", "RANGE", "TOTAL", "USED", "FREE", "FULL"], rows);
-    },
-  );
+  return showRecords(values, POOLS, async (store) => mapped(await store.pools(), poolRecord));
 }
 
 /** `berth show [ADDRESS|POD]`: who holds which address. */
 export async function runShow(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args, options: CLAIM_OPTIONS, allowPositionals: true });
   const [subject] = positionals;
-  return look(
-    values,
-    (store) => store.claims(filterOf(subject)),
-    claimRecord,
-    (claims) => {
-      if (claims.length === 0)
-        return subject === undefined
-          ? "No address is held.\n"
-          : `${subject} holds nothing and is held by nobody.\n`;
-      const rows = claims.map(claimRecord).map((row) => {
-        return [
-          row.address,
-          row.pod,
-          row.interface,
-          row.network,
-          row.pool,
-          row.node,
-          row.since,
-          row.sandbox.slice(0, 13),
-        ];
-      });
-      return renderTable(
-        ["ADDRESS", "POD", "INTERFACE", "NETWORK", "POOL", "NODE", "SINCE", "SANDBOX"],
-        rows,
-      );
-    },
-  );
+  const empty =
+    subject === undefined ? "No address is held." : `${subject} holds nothing and is held by nobody.`;
+  const wanted = (claim: ClaimRecord) =>
+    (values.node === undefined || claim.node === values.node) &&
+    (values.pool === undefined || claim.pool === values.pool) &&
+    (values["network-name"] === undefined || claim.networkName === values["network-name"]) &&
+    (!values.reserved || claim.reserved !== undefined);
+  return showRecords(values, CLAIMS(empty), async (store) => {
+    const records = mapped(await store.claims(filterOf(subject)), claimRecord);
+    return records.ok ? { ok: true, value: records.value.filter(wanted) } : records;
+  });
 }
 
-async function look<T>(
-  options: { database: string; output: string },
+type ListOptions = SourceOptions & {
+  readonly output: string;
+  readonly "no-headers": boolean;
+  readonly watch: boolean;
+};
+
+/** Reads records from the store that is meant and shows them; the exit code. */
+export async function showRecords<T extends object>(
+  options: ListOptions,
+  listing: Listing<T>,
   read: (store: Store) => Promise<Result<readonly T[], StoreError>>,
-  record: (item: T) => object,
-  render: (items: readonly T[]) => string,
 ): Promise<number> {
-  if (options.output !== "table" && options.output !== "json") {
-    process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(options.output)}\n`);
-    return 2;
-  }
-  const store = SqliteStore.open(options.database, { patience: PATIENCE, readOnly: true });
-  const items = store.ok ? await read(store.value) : store;
-  if (store.ok) store.value.close();
-  if (!items.ok) {
-    process.stderr.write(`berth: ${items.error.store}: ${items.error.message} (${items.error.hint})\n`);
-    return 1;
-  }
-  const json = () => `${JSON.stringify(items.value.map(record), null, 2)}\n`;
-  process.stdout.write(options.output === "json" ? json() : render(items.value));
-  return 0;
+  const output = readOutput(options.output);
+  if (output === undefined) return 2;
+  const store = openSource(options, "look");
+  if (!store.ok) return storeFailed(store.error);
+  const style = { colours: colourful(), headers: !options["no-headers"] };
+  const code = await showPage(async () => {
+    const records = await read(store.value);
+    return records.ok ? renderListing(records.value, listing, output, style) : storeFailed(records.error);
+  }, options.watch);
+  store.value.close();
+  return code;
+}
+
+export function mapped<T, U>(
+  result: Result<readonly T[], StoreError>,
+  map: (item: T) => U,
+): Result<readonly U[], StoreError> {
+  return result.ok ? { ok: true, value: result.value.map(map) } : result;
 }
 
 /** An address, `namespace/pod`, or a pod of namespace default. */
-function filterOf(subject: string | undefined): ClaimFilter {
+export function filterOf(subject: string | undefined): ClaimFilter {
   if (subject === undefined) return {};
   const address = parseAddress(subject, "sloppy");
   if (address.ok) return { address: address.value };
@@ -99,36 +119,8 @@ function filterOf(subject: string | undefined): ClaimFilter {
   return { pod: { namespace, name: subject.slice(slash + 1) } };
 }
 
-/** A count for people: an IPv6 pool's is too long to read. */
-export function short(count: string): string {
-  return count.length <= 12 ? count : Number(count).toExponential(1).replace("+", "");
-}
-
-function poolRecord({ pool, used }: PoolUsage) {
-  const { range, networkName } = pool;
-  const total = poolCapacity(pool);
-  return {
-    network: networkName === "" ? "-" : networkName,
-    range: formatCidr(range),
-    total: String(total),
-    used: String(used),
-    free: String(total - used),
-    full: `${Number((used * 1000n) / total) / 10}%`,
-  };
-}
-
-function claimRecord(claim: Claim) {
-  const { owner, pool } = claim;
-  return {
-    address: formatAddress(claim.address),
-    pod: podRef(owner.pod),
-    ...(owner.pod.uid !== undefined && { uid: owner.pod.uid }),
-    interface: owner.ifname,
-    network: claim.network,
-    networkName: pool.networkName,
-    pool: formatCidr(pool.range),
-    node: claim.node,
-    since: new Date(claim.since).toISOString(),
-    sandbox: owner.sandbox,
-  };
+function holder({ pod, reserved }: ClaimRecord): string {
+  if (!reserved) return pod;
+  const until = reserved.until === undefined ? "" : `, until ${reserved.until}`;
+  return `reserved by ${reserved.by}: ${reserved.reason}${until}`;
 }

@@ -1,43 +1,31 @@
 import { version } from "../../package.json";
+import { COMMANDS, type Command } from "./commands.ts";
 
-const HELP = `Berth ${version}: IP addresses for secondary networks of pods
+const GROUPS: Record<Command["group"], string> = {
+  look: "Look",
+  check: "Check and plan",
+  steer: "Steer: each says what it would do, --yes does it",
+  node: "On a node",
+  other: "Other",
+};
 
-usage: berth COMMAND [OPTIONS]
-
-  cni --plugin static|dhcp|whereabouts   answer one call of a container runtime (CNI_* and standard input)
-  agent [--socket PATH] [--state-dir DIR]   serve the plugins of this node; --help lists more
-  status [-o json]                       what the agent does, holds and owes  [--socket PATH] [--state-dir DIR]
-  install [--bin-dir DIR] [--remove]     put plugins, agent and units in place, or take them away; --help lists more
-  pools [--database FILE] [-o json]      how full each pool is
-  show [ADDRESS|[NAMESPACE/]POD]         who holds which address  [--database FILE] [-o json]
-  lint FILE...                           check netconfs, NetworkAttachmentDefinitions and Network CRs
-  render FILE [-o yaml|json]             what the operator makes of a Network CR, without a cluster; --help lists more
-  version                                print the version
-  help                                   print this
+const FOOT = `Commands that look take --database FILE, or --kubeconfig FILE and --context NAME; -o table, wide, json or yaml; --watch.
+berth COMMAND --help says more. As kubectl-berth in the PATH it is also "kubectl berth", which asks the cluster.
 
 Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage.
 `;
 
-/** Commands whose options fill a page of their own. */
-const OWN_HELP = new Set(["agent", "install", "render"]);
-
-// Modules are loaded by need: a call of the runtime must not pay for YAML and tables.
-const COMMANDS: { readonly [name: string]: (args: string[]) => Promise<number> } = {
-  cni: async (args) => (await import("./cni.ts")).runCni(args),
-  agent: async (args) => (await import("./agent.ts")).runAgent(args),
-  status: async (args) => (await import("./status.ts")).runStatus(args),
-  install: async (args) => (await import("./install/index.ts")).runInstall(args),
-  pools: async (args) => (await import("./look.ts")).runPools(args),
-  show: async (args) => (await import("./look.ts")).runShow(args),
-  lint: async (args) =>
-    (await import("./lint.ts")).runLint(args, {
-      out: (text) => process.stdout.write(text),
-      err: (text) => process.stderr.write(text),
-    }),
-  render: async (args) => (await import("./render.ts")).runRender(args),
-  version: async () => print(`${version}\n`),
-  help: async () => print(HELP),
-};
+function help(): string {
+  const head = `Berth ${version}: IP addresses for secondary networks of pods\n\nusage: berth COMMAND [OPTIONS]\n`;
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
+    const lines = COMMANDS.filter((command) => command.group === group).map(({ name, usage, summary }) => {
+      return `  ${`${name} ${usage}`.padEnd(46)} ${summary}\n`;
+    });
+    const more = group === "other" ? `  ${"version".padEnd(46)} print the version\n` : "";
+    return `${title}\n${lines.join("")}${more}`;
+  });
+  return `${[head, ...groups, FOOT].join("\n")}`;
+}
 
 function print(text: string): number {
   process.stdout.write(text);
@@ -45,15 +33,17 @@ function print(text: string): number {
 }
 
 async function main([name = "help", ...args]: string[]): Promise<number> {
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if ((args.includes("--help") && !OWN_HELP.has(name)) || name === "--help" || name === "-h")
-    return print(HELP);
+  if (name === "help" || name === "--help" || name === "-h") return print(help());
+  if (name === "version" || name === "--version") return print(`${version}\n`);
+  if (name === "__complete") return (await import("./completion.ts")).runComplete(args);
+  const command = COMMANDS.find((known) => known.name === name);
   if (command === undefined) {
-    process.stderr.write(`berth: there is no command ${JSON.stringify(name)}\n\n${HELP}`);
+    process.stderr.write(`berth: there is no command ${JSON.stringify(name)}\n\n${help()}`);
     return 2;
   }
+  if (args.includes("--help") && !command.ownHelp) return print(help());
   try {
-    return await command(args);
+    return await command.run(args);
   } catch (error) {
     // parseArgs throws a TypeError with a code for what it does not know; anything else is ours.
     if (!(error instanceof TypeError && "code" in error)) throw error;

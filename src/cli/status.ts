@@ -4,7 +4,7 @@ import { ask } from "../agent/ask.ts";
 import { readJournal } from "../agent/journal-file.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { journalStatus, type Status } from "../agent/status.ts";
-import { short } from "./look.ts";
+import { short } from "./output.ts";
 import { renderTable } from "./table.ts";
 
 const OPTIONS = {

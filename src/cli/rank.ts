@@ -1,0 +1,129 @@
+import { parseArgs } from "node:util";
+import type { Claim } from "../allocation/claim.ts";
+import { poolSpace } from "../allocation/pool.ts";
+import { reservationOf } from "../allocation/reservation.ts";
+import { type PoolRecord, poolRecord } from "../inspect/records.ts";
+import { ok } from "../result.ts";
+import { fillColour } from "./colour.ts";
+import { mapped, showRecords } from "./look.ts";
+import { ageOf, type Listing, OUTPUT_OPTIONS, short } from "./output.ts";
+import { SOURCE_OPTIONS } from "./source.ts";
+import { WATCH_OPTIONS } from "./watch.ts";
+
+const OPTIONS = { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...WATCH_OPTIONS } as const;
+
+/** How many addresses somebody holds. */
+export type Share = {
+  readonly name: string;
+  readonly addresses: number;
+  readonly pods: number;
+  readonly pools: number;
+  /** When the oldest and the newest of them were given out, ISO 8601. */
+  readonly oldest: string;
+  readonly newest: string;
+};
+
+const SHARES = (title: string): Listing<Share> => ({
+  empty: "No address is held.",
+  columns: [
+    { title, cell: ({ name }) => name },
+    { title: "ADDRESSES", cell: ({ addresses }) => String(addresses) },
+    { title: "PODS", cell: ({ pods }) => String(pods) },
+    { title: "POOLS", cell: ({ pools }) => String(pools) },
+    { title: "OLDEST", cell: ({ oldest }) => ageOf(oldest, Date.now()) },
+    { title: "NEWEST", cell: ({ newest }) => ageOf(newest, Date.now()) },
+  ],
+});
+
+const FULLEST: Listing<PoolRecord> = {
+  empty: "No pool has been used yet.",
+  columns: [
+    { title: "NETWORK", cell: ({ network }) => network },
+    { title: "RANGE", cell: ({ range }) => range },
+    { title: "FULL", cell: ({ full }) => full },
+    {
+      title: "",
+      cell: ({ full }) => bar(Number.parseFloat(full)),
+      colour: ({ full }) => fillColour(Number.parseFloat(full)),
+    },
+    { title: "USED", cell: ({ used }) => used },
+    { title: "FREE", cell: ({ free }) => short(free) },
+  ],
+};
+
+/** `berth nodes`: what each node holds. */
+export async function runNodes(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  return showRecords(values, SHARES("NODE"), async (store) => {
+    const claims = await store.claims({});
+    return claims.ok ? ok(sharesOf(claims.value, ({ node }) => node)) : claims;
+  });
+}
+
+/** What `berth top` counts, and by which name of a claim. */
+const SUBJECTS: Record<string, (claim: Claim) => string> = {
+  nodes: ({ node }) => node,
+  namespaces: ({ owner }) => owner.pod.namespace,
+  pods: ({ owner }) => `${owner.pod.namespace}/${owner.pod.name}`,
+  networks: ({ network }) => network,
+};
+
+/** `berth top [pools|nodes|namespaces|pods|networks]`: the fullest pools, or who holds the most. */
+export async function runTop(args: string[]): Promise<number> {
+  const options = { ...OPTIONS, limit: { type: "string", short: "n", default: "20" } } as const;
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [subject = "pools"] = positionals;
+  const limit = Number(values.limit);
+  if (!Number.isInteger(limit) || limit < 1) {
+    process.stderr.write(`berth: --limit is a number from 1, not ${JSON.stringify(values.limit)}\n`);
+    return 2;
+  }
+  if (subject === "pools") {
+    return showRecords(values, FULLEST, async (store) => {
+      const pools = mapped(await store.pools(), poolRecord);
+      if (!pools.ok) return pools;
+      const fullest = pools.value.toSorted((a, b) => Number.parseFloat(b.full) - Number.parseFloat(a.full));
+      return ok(fullest.slice(0, limit));
+    });
+  }
+  const nameOf = Object.hasOwn(SUBJECTS, subject) ? SUBJECTS[subject] : undefined;
+  if (nameOf === undefined) {
+    const known = ["pools", ...Object.keys(SUBJECTS)].join(", ");
+    process.stderr.write(`berth: top counts ${known}, not ${JSON.stringify(subject)}\n`);
+    return 2;
+  }
+  return showRecords(values, SHARES(subject.slice(0, -1).toUpperCase()), async (store) => {
+    const claims = await store.claims({});
+    if (!claims.ok) return claims;
+    const shares = sharesOf(claims.value, nameOf).toSorted((a, b) => b.addresses - a.addresses);
+    return ok(shares.slice(0, limit));
+  });
+}
+
+/** Claims of pods counted by a name, in the order of the names. Reservations belong to nobody's share. */
+export function sharesOf(claims: readonly Claim[], nameOf: (claim: Claim) => string): Share[] {
+  const groups = Map.groupBy(
+    claims.filter((claim) => reservationOf(claim) === undefined),
+    nameOf,
+  );
+  const shares = [...groups].map(([name, held]): Share => {
+    const times = held.map(({ since }) => since).sort((a, b) => a - b);
+    const iso = (time = 0) => new Date(time).toISOString();
+    return {
+      name,
+      addresses: held.length,
+      pods: new Set(held.map(({ owner }) => `${owner.pod.namespace}/${owner.pod.name}`)).size,
+      pools: new Set(held.map(({ pool }) => poolSpace(pool))).size,
+      oldest: iso(times[0]),
+      newest: iso(times.at(-1)),
+    };
+  });
+  return shares.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const BAR = 24;
+
+function bar(percent: number): string {
+  const filled = Math.min(BAR, Math.ceil((percent / 100) * BAR));
+  return "█".repeat(filled) + "░".repeat(BAR - filled);
+}
