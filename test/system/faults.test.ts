@@ -237,7 +237,7 @@ describe("the command line", () => {
       expect(berth("--help").stdout).toContain("usage: berth COMMAND");
       expect(berth("polls").exit).toBe(2);
       expect(berth("pools", "--databse", "x").exit).toBe(2);
-      expect(berth("pools", "-o", "yaml").exit).toBe(2);
+      expect(berth("pools", "-o", "xml").exit).toBe(2);
       expect(berth("cni", "--plugin", "bridge").exit).toBe(2);
       const missing = berth("pools", "--database", database);
       expect([missing.exit, missing.stderr.includes(database)]).toEqual([1, true]);
