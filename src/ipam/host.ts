@@ -11,7 +11,8 @@ export interface Host {
   readFile(path: string): string | undefined;
   /** What tells network namespaces apart; undefined if the path cannot be read. */
   netnsId(path: string): string | undefined;
-  readonly node: string;
+  /** What Kubernetes calls this node; the path is `ipam.configuration_path`, beside which the name may be written. */
+  node(configurationPath: string | undefined): string;
   /** Milliseconds since 1970. */
   now(): number;
   readonly log: Log;

@@ -42,10 +42,19 @@ function load<T>(
   return config === undefined ? err(configFailure(issues)) : ok(config);
 }
 
+/** This node's name, the same for every verb: it needs no valid configuration. */
+export function nodeOf(request: CniRequest, host: Host): string {
+  return host.node(configurationPathOf(request.config.ipam));
+}
+
+function configurationPathOf(ipam: unknown): string | undefined {
+  const given = isObject(ipam) ? ipam.configuration_path : undefined;
+  return typeof given === "string" ? given : undefined;
+}
+
 /** The first flat file in upstream's search order; having none is fine, an unreadable one is not. */
 function findFlatFile(ipam: unknown, host: Host): Result<FlatFile | undefined, CniError> {
-  const given = isObject(ipam) ? ipam.configuration_path : undefined;
-  for (const path of flatFileCandidates(typeof given === "string" ? given : undefined)) {
+  for (const path of flatFileCandidates(configurationPathOf(ipam))) {
     const text = host.readFile(path);
     if (text === undefined) continue;
     try {

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { isObject } from "../cni/json.ts";
 import type { StoreChoice } from "../config/index.ts";
+import { nodeName } from "../kube/node-name.ts";
 import { jsonLog, type Log, type LogLevel } from "../log.ts";
 import type { Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
@@ -13,7 +14,6 @@ export const PATIENCE = 10_000;
 
 /** This machine; which stores are open, and how, is up to the process. */
 export class Machine implements Host {
-  readonly node: string;
   readonly log: Log;
   readonly #open: Host["store"];
   readonly #clock: Clock;
@@ -22,7 +22,6 @@ export class Machine implements Host {
     this.log = log;
     this.#open = open;
     this.#clock = clock;
-    this.node = process.env.NODENAME || hostname();
   }
 
   now(): number {
@@ -40,6 +39,15 @@ export class Machine implements Host {
 
   netnsId(path: string): string | undefined {
     return netnsId(path);
+  }
+
+  node(configurationPath: string | undefined): string {
+    return nodeName({
+      env: process.env.NODENAME,
+      ...(configurationPath !== undefined && { configurationPath }),
+      readFile: (path) => this.readFile(path),
+      hostname,
+    });
   }
 }
 
@@ -96,5 +104,11 @@ function tryAppend(file: string, line: string): boolean {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch (error) {
+    // A path that goes on below a file names nothing either.
+    if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return false;
+    throw error;
+  }
 }

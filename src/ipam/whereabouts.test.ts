@@ -16,7 +16,7 @@ beforeEach(() => {
     store: () => ok(store),
     readFile: (path) => files[path],
     netnsId: (path) => (path === "/own" ? "1:1" : undefined),
-    node: "node-a",
+    node: () => "node-a",
     now: () => 0,
     log: (level, msg) => lines.push(`${level} ${msg}`),
   };

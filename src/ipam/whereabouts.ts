@@ -11,7 +11,7 @@ import { err, ok, type Result } from "../result.ts";
 import type { Store } from "../store/store.ts";
 import { allocationFailure, storeFailure } from "./failure.ts";
 import type { Host } from "./host.ts";
-import { loadStoreChoice, loadWhereabouts } from "./load.ts";
+import { loadStoreChoice, loadWhereabouts, nodeOf } from "./load.ts";
 import { describeAddresses, wantOf, wishesOf } from "./wishes.ts";
 
 /** The `whereabouts` plugin: addresses of ranges, each with one owner, kept in a store. */
@@ -80,7 +80,8 @@ async function collect(request: CniRequest, host: Host): Promise<Result<string, 
   const choice = loadStoreChoice(request, host);
   if (!choice.ok) return choice;
   const keep = valid.value.map(({ containerId, ifname }) => ({ sandbox: containerId, ifname }));
-  const change = { kind: "collect", network: request.network, node: host.node, keep } as const;
+  const node = nodeOf(request, host);
+  const change = { kind: "collect", network: request.network, node, keep } as const;
   return logReleased(await commitOne(host, choice.value, change), request, host, started);
 }
 
@@ -157,13 +158,15 @@ async function status(request: CniRequest, host: Host): Promise<Result<string, C
 }
 
 function acquisition(
-  { network }: CniRequest,
+  request: CniRequest,
   host: Host,
   { overlapCheck }: WhereaboutsConfig,
   owner: Owner,
   wants: readonly Want[],
 ): Acquire {
-  return { kind: "acquire", owner, node: host.node, network, overlapCheck, wants, now: host.now() };
+  const { network } = request;
+  const node = nodeOf(request, host);
+  return { kind: "acquire", owner, node, network, overlapCheck, wants, now: host.now() };
 }
 
 async function commitOne(
