@@ -16,6 +16,11 @@ missing=()
 command -v ip >/dev/null || missing+=(iproute2)
 command -v ping >/dev/null || missing+=(iputils-ping)
 command -v clang-19 >/dev/null || missing+=(clang-19)
+[ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
+[ -x /usr/sbin/kea-dhcp4 ] || missing+=(kea-dhcp4-server)
+[ -x /usr/sbin/kea-dhcp6 ] || missing+=(kea-dhcp6-server)
+[ -x /usr/sbin/dhcpd ] || missing+=(isc-dhcp-server)
+[ -x /usr/sbin/dhcrelay ] || missing+=(isc-dhcp-relay)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -25,6 +30,13 @@ elif ! command -v apt-get >/dev/null; then
 else
   echo "setup: installing the Debian packages ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
+  # The DHCP servers run in namespaces of the tests; none may start on this machine (policy-rc.d: 101 forbids it).
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi

@@ -1,0 +1,1 @@
+import { close, closeSync, dupSync } from "node:fs";
