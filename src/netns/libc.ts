@@ -14,6 +14,8 @@ const libc = openLibc({
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  dup: { args: ["i32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   abort: { args: [], returns: "void" },
@@ -57,6 +59,16 @@ export function setsockopt(descriptor: number, level: number, name: number, valu
   return libc.setsockopt(descriptor, level, name, ptr(value), value.length) === 0;
 }
 
+/** A second descriptor of the same open file; -1 if there is none left. */
+export function dup(descriptor: number): number {
+  return libc.dup(descriptor);
+}
+
+/** Sends a message on a socket that knows where to. */
+export function send(descriptor: number, bytes: Uint8Array): boolean {
+  return Number(libc.send(descriptor, ptr(bytes), bytes.length, MSG_DONTWAIT)) === bytes.length;
+}
+
 export function sendto(descriptor: number, bytes: Uint8Array, address: Uint8Array): boolean {
   const sent = libc.sendto(descriptor, ptr(bytes), bytes.length, MSG_DONTWAIT, ptr(address), address.length);
   return Number(sent) === bytes.length;
@@ -66,6 +78,11 @@ export function sendto(descriptor: number, bytes: Uint8Array, address: Uint8Arra
 export function recv(descriptor: number, buffer: Uint8Array): Uint8Array | undefined {
   const length = Number(libc.recv(descriptor, ptr(buffer), buffer.length, MSG_DONTWAIT));
   return length < 0 ? undefined : buffer.subarray(0, length);
+}
+
+/** The address of bytes in memory, for structures that hold it. They must live until the call is over. */
+export function addressInMemory(bytes: Uint8Array): number {
+  return ptr(bytes);
 }
 
 /** Ends the process at once: SIGABRT. */

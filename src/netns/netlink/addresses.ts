@@ -3,7 +3,15 @@ import { formatInterfaceAddress, type InterfaceAddress, lastOf, networkOf } from
 import { ok, type Result } from "../../result.ts";
 import { describeErrno, type NetnsError, netnsError } from "../error.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
-import { attributesOf, int32, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, viewOf, withAttributes } from "./message.ts";
+import {
+  attributesOf,
+  int32,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_REPLACE,
+  viewOf,
+  withAttributes,
+} from "./message.ts";
 import type { Netlink } from "./socket.ts";
 
 /** An address that an interface carries. */
@@ -97,7 +105,11 @@ export function removeAddress(
 
 /** Sets a route, in the place of one to the same destination with the same metric. */
 export function addRoute(netlink: Netlink, index: number, route: LinkRoute): Result<void, NetnsError> {
-  const answer = netlink.request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, routeMessage(index, route, true));
+  const answer = netlink.request(
+    RTM_NEWROUTE,
+    NLM_F_CREATE | NLM_F_REPLACE,
+    routeMessage(index, route, true),
+  );
   return answer.ok ? ok(undefined) : refused(`adding the route ${describeRoute(route)}`, answer.error);
 }
 

@@ -56,7 +56,10 @@ export function withAttributes(
   head: Uint8Array,
   attributes: readonly (readonly [type: number, value: Uint8Array])[],
 ): Uint8Array {
-  const size = attributes.reduce((sum, [, value]) => sum + align(ATTRIBUTE_HEADER + value.length), head.length);
+  const size = attributes.reduce(
+    (sum, [, value]) => sum + align(ATTRIBUTE_HEADER + value.length),
+    head.length,
+  );
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   bytes.set(head);

@@ -5,12 +5,12 @@ import { AF_NETLINK, bind, errno, recv, SOCK_RAW, sendto, socket } from "../libc
 import {
   decodeMessages,
   encodeMessage,
+  type NetlinkMessage,
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
-  type NetlinkMessage,
   readInt32,
 } from "./message.ts";
 
