@@ -5,6 +5,15 @@ import { abort, errno, setns } from "./libc.ts";
 
 // O_NONBLOCK: a named pipe in the place of a namespace must not stop the process.
 const OPEN = constants.O_RDONLY | constants.O_NONBLOCK;
+const EINVAL = 22;
+
+/** What the body of `within` knows of where it is. */
+export type Inside = {
+  /** `device:inode`, which no other namespace has while this one lives. */
+  readonly identity: string;
+  /** A descriptor of the namespace that the process belongs to. */
+  readonly home: number;
+};
 
 let home: number | undefined;
 
@@ -13,18 +22,21 @@ let home: number | undefined;
  * everything else of the process runs on the same thread. Where the way back fails the process ends at once, since it
  * would go on in the namespace of a pod.
  */
-export function within<T>(path: string, body: () => Result<T, NetnsError>): Result<T, NetnsError> {
+export function within<T>(
+  path: string,
+  body: (inside: Inside) => Result<T, NetnsError>,
+): Result<T, NetnsError> {
   home ??= openSync("/proc/thread-self/ns/net", OPEN);
   const descriptor = openNetns(path);
   if (!descriptor.ok) return descriptor;
   try {
     if (!setns(descriptor.value)) {
       const number = errno();
-      const why = number === 22 ? "it is no network namespace" : `entering failed with error ${number}`;
-      return netnsError(number === 22 ? "netns_gone" : "refused", `${path}: ${why}`);
+      const why = number === EINVAL ? "it is no network namespace" : `entering failed with error ${number}`;
+      return netnsError(number === EINVAL ? "netns_gone" : "refused", `${path}: ${why}`);
     }
     try {
-      return body();
+      return body({ identity: identify(descriptor.value), home });
     } finally {
       if (!setns(home)) abort();
     }
@@ -33,12 +45,8 @@ export function within<T>(path: string, body: () => Result<T, NetnsError>): Resu
   }
 }
 
-/** `device:inode` of the namespace at `path`, which no other has while it lives; undefined if there is none. */
-export function identityOf(path: string): string | undefined {
-  const descriptor = openNetns(path);
-  if (!descriptor.ok) return undefined;
-  const { dev, ino } = fstatSync(descriptor.value, { bigint: true });
-  closeSync(descriptor.value);
+function identify(descriptor: number): string {
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
   return `${dev}:${ino}`;
 }
 

@@ -1,3 +1,4 @@
+import { address4, address6, bytesOfAddress } from "../../dhcp/bytes.ts";
 import { type Address, addressOf, bitsOf, formatAddress } from "../../ip/address.ts";
 import { formatInterfaceAddress, type InterfaceAddress, lastOf, networkOf } from "../../ip/cidr.ts";
 import { ok, type Result } from "../../result.ts";
@@ -70,7 +71,10 @@ export function addressesOf(
       const attributes = attributesOf(payload, IFADDRMSG);
       const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
       if (bytes?.length !== bitsOf(family) / 8) return [];
-      const address = { address: readAddress(family, bytes), prefix: payload[1] ?? 0 };
+      const address = {
+        address: family === 4 ? address4(bytes, 0) : address6(bytes, 0),
+        prefix: payload[1] ?? 0,
+      };
       return [{ address, tentative: ((payload[2] ?? 0) & IFA_F_TENTATIVE) !== 0 }];
     }),
   );
@@ -130,8 +134,8 @@ function addressMessage(
   head[0] = domainOf(address.family);
   head[1] = prefix;
   new DataView(head.buffer).setUint32(4, index, true);
-  const bytes = addressBytes(address);
-  const last = addressBytes(addressOf(address.family, lastOf(networkOf(address, prefix))));
+  const bytes = bytesOfAddress(address);
+  const last = bytesOfAddress(addressOf(address.family, lastOf(networkOf(address, prefix))));
   return withAttributes(head, [
     [IFA_LOCAL, bytes],
     [IFA_ADDRESS, bytes],
@@ -156,9 +160,9 @@ function routeMessage(index: number, { destination, gateway, metric }: LinkRoute
   const scope = gateway || family === 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
   head[6] = add ? scope : RT_SCOPE_NOWHERE; // nowhere: whatever scope the route has
   return withAttributes(head, [
-    ...(prefix > 0 ? [[RTA_DST, addressBytes(addressOf(family, base))] as const] : []),
+    ...(prefix > 0 ? [[RTA_DST, bytesOfAddress(addressOf(family, base))] as const] : []),
     [RTA_OIF, int32(index)],
-    ...(gateway ? [[RTA_GATEWAY, addressBytes(gateway)] as const] : []),
+    ...(gateway ? [[RTA_GATEWAY, bytesOfAddress(gateway)] as const] : []),
     ...(metric ? [[RTA_PRIORITY, int32(metric)] as const] : []),
   ]);
 }
@@ -173,13 +177,4 @@ function describeRoute({ destination, gateway }: LinkRoute): string {
 
 function domainOf(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6;
-}
-
-function addressBytes({ family, value }: Address): Uint8Array {
-  const digits = value.toString(16).padStart(bitsOf(family) / 4, "0");
-  return Uint8Array.fromHex(digits);
-}
-
-function readAddress(family: 4 | 6, bytes: Uint8Array): Address {
-  return addressOf(family, BigInt(`0x${bytes.toHex()}`));
 }
