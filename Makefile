@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 BUN := $(BIN)/bun
 
-.PHONY: help demo test bench build lint format schema setup clean
+.PHONY: help demo test bench build lint format schema deploy setup clean
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -21,6 +21,7 @@ lint: setup ## types, style, and the direction of imports
 	$(BIN)/biome check --error-on-warnings
 	$(BUN) tools/layout.ts
 	$(BUN) tools/schema.ts --check
+	$(BUN) tools/deploy.ts --check
 
 format: setup ## let Biome rewrite what it can
 	$(BIN)/biome check --write
@@ -28,8 +29,11 @@ format: setup ## let Biome rewrite what it can
 schema: setup ## write docs/schema anew
 	$(BUN) tools/schema.ts
 
+deploy: setup ## write deploy/crds, deploy/manifests and deploy/helm anew
+	$(BUN) tools/deploy.ts
+
 test: build lint ## all tests; as root those with real plugins and namespaces too
-	$(BUN) test --timeout 30000 src test tools
+	$(BUN) test --timeout 30000 src test tools deploy
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts
