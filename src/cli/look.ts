@@ -94,10 +94,15 @@ export async function showRecords<T extends object>(
   const store = openSource(options, "look");
   if (!store.ok) return storeFailed(store.error);
   const style = { colours: colourful(), headers: !options["no-headers"] };
-  const code = await showPage(async () => {
+  const page = async () => {
     const records = await read(store.value);
     return records.ok ? renderListing(records.value, listing, output, style) : storeFailed(records.error);
-  }, options.watch);
+  };
+  const revision = async () => {
+    const text = await store.value.revision?.();
+    return text?.ok ? text.value : undefined;
+  };
+  const code = await showPage(page, options.watch, revision);
   store.value.close();
   return code;
 }

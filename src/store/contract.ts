@@ -165,6 +165,21 @@ export function storeContract(name: string, open: () => Promise<Store>, dispose:
       expect(full.ok && full.value?.code).toBe("pool_exhausted");
     });
 
+    test("the revision stays while nothing happens, and is another one after a change", async () => {
+      const revision = async () => {
+        const text = await store.revision?.();
+        return text?.ok ? text.value : undefined;
+      };
+      const before = await revision();
+      if (before === undefined) return; // a store that cannot know
+      expect(await revision()).toBe(before);
+      await run(acquire("10.0.0.0/24"));
+      const after = await revision();
+      expect(after).not.toBe(before);
+      await run(release("p1"));
+      expect(await revision()).not.toBe(after);
+    });
+
     test("pools and filters", async () => {
       await run(acquire(["10.0.0.0/24", "fd00::/64"], { pod: "a" }));
       await run(acquire("10.0.0.0/24", { pod: "b", networkName: "blue" }));

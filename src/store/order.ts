@@ -3,6 +3,7 @@ import type { Pool } from "../allocation/pool.ts";
 
 /** Network name, family, network address, prefix: the order in which people read pools. */
 export function comparePools(a: Pool, b: Pool): number {
+  if (a === b) return 0; // nearly always, in a long list
   return (
     compare(a.networkName, b.networkName) ||
     a.range.family - b.range.family ||

@@ -48,6 +48,11 @@ export interface Store {
   preview(request: Acquire): Promise<Result<AllocationError | undefined, StoreError>>;
   /** In the order of pool and address. */
   claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>>;
+  /**
+   * A text that is another one after every change, whoever made it: whoever watches asks often and reads again only then.
+   * A store that cannot know leaves it out.
+   */
+  revision?(): Promise<Result<string, StoreError>>;
   /** In the order of network name and range. */
   pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
   close(): void;

@@ -16,8 +16,10 @@ export class MemoryStore implements Store, View {
   readonly #bySandbox = new Map<string, Set<string>>();
   readonly #spaces = new Map<Space, IntervalSet>();
   readonly #pools = new Map<Space, Pool>();
+  #commits = 0;
 
   async commit(changes: readonly Change[]): Promise<Result<readonly Outcome[], StoreError>> {
+    this.#commits++;
     return ok(changes.map((change) => this.#carryOut(change)));
   }
 
@@ -38,6 +40,10 @@ export class MemoryStore implements Store, View {
   async pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
     const usage = [...this.#pools].map(([space, pool]) => ({ pool, used: this.used(space).count }));
     return ok(usage.sort((a, b) => comparePools(a.pool, b.pool)));
+  }
+
+  async revision(): Promise<Result<string, StoreError>> {
+    return ok(String(this.#commits));
   }
 
   close(): void {

@@ -33,6 +33,8 @@ export class Claims {
   writes = 0;
   readonly #db: Database;
   readonly #spaces: Spaces;
+  /** One object a pool, whatever the number of its claims: reading a range of IPv6 costs more than the rest of a row. */
+  readonly #pools = new Map<string, Pool>();
 
   constructor(db: Database, spaces: Spaces) {
     this.#db = db;
@@ -83,7 +85,7 @@ export class Claims {
     const sql = `SELECT network_name, range, (SELECT count(*) FROM claim WHERE claim.pool = pool.space) AS used
       FROM pool`;
     const rows = this.#db.query<{ network_name: string; range: string; used: number }, []>(sql).all();
-    return rows.map((row) => ({ pool: poolOf(row), used: BigInt(row.used) }));
+    return rows.map((row) => ({ pool: this.#poolOf(row), used: BigInt(row.used) }));
   }
 
   insert(claim: Claim): void {
@@ -142,7 +144,14 @@ export class Claims {
 
   #select(where: string, ...values: SQLQueryBindings[]): readonly Claim[] {
     const rows = this.#db.query<Row, SQLQueryBindings[]>(`${SELECT} ${where}`).all(...values);
-    return rows.map(claimOf).sort(compareClaims);
+    return rows.map((row) => claimOf(row, this.#poolOf(row))).sort(compareClaims);
+  }
+
+  #poolOf(row: Pick<Row, "network_name" | "range">): Pool {
+    const key = `${row.range}@${row.network_name}`;
+    const known = this.#pools.get(key) ?? poolOf(row);
+    this.#pools.set(key, known);
+    return known;
   }
 }
 
@@ -152,8 +161,7 @@ function poolOf({ network_name, range }: Pick<Row, "network_name" | "range">): P
   return { networkName: network_name, range: parsed.value };
 }
 
-function claimOf(row: Row): Claim {
-  const pool = poolOf(row);
+function claimOf(row: Row, pool: Pool): Claim {
   const pod = {
     namespace: row.pod_namespace,
     name: row.pod_name,

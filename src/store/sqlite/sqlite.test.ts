@@ -39,6 +39,19 @@ async function dispose(): Promise<void> {
 
 storeContract("sqlite", async () => open(join(newFolder(), "ipam.db")), dispose);
 
+test("whoever watches sees from the revision that another process has written", async () => {
+  const path = join(newFolder(), "ipam.db");
+  const writer = open(path);
+  const watcher = open(path, true);
+  const before = await watcher.revision();
+  expect(await watcher.revision()).toEqual(before);
+  await writer.commit([acquire("10.0.0.0/24")]);
+  expect(await watcher.revision()).not.toEqual(before);
+  writer.close();
+  watcher.close();
+  await dispose();
+});
+
 describe("SqliteStore", () => {
   async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), "berth-sqlite-"));

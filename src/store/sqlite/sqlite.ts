@@ -100,6 +100,14 @@ export class SqliteStore implements Store {
     );
   }
 
+  async revision(): Promise<Result<string, StoreError>> {
+    return this.#transaction("BEGIN", () => {
+      // Counts the commits of others; our own come on top.
+      const row = this.#db.query<{ data_version: number }, []>("PRAGMA data_version").get();
+      return `${row?.data_version ?? 0}.${this.#claims.writes}`;
+    });
+  }
+
   close(): void {
     if (this.#staying) this.#db.run("PRAGMA journal_size_limit = 0"); // the next process should find it empty
     this.#db.close();
