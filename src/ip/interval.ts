@@ -32,3 +32,17 @@ export function subtract(whole: Interval, holes: readonly Interval[]): Interval[
   if (from <= whole.last) rest.push({ first: from, last: whole.last });
   return rest;
 }
+
+/** The parts of `intervals` (ascending and disjoint) that lie in `whole`, in ascending order. */
+export function intersect(whole: Interval, intervals: readonly Interval[]): Interval[] {
+  const parts: Interval[] = [];
+  for (const { first, last } of intervals) {
+    if (first > whole.last) break;
+    const part = {
+      first: first > whole.first ? first : whole.first,
+      last: last < whole.last ? last : whole.last,
+    };
+    if (part.first <= part.last) parts.push(part);
+  }
+  return parts;
+}

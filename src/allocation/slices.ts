@@ -1,0 +1,50 @@
+import { addressOf, bitsOf } from "../ip/address.ts";
+import { type Cidr, lastOf, networkOf } from "../ip/cidr.ts";
+import { type Interval, intersect } from "../ip/interval.ts";
+
+/** A range that is cut into slices, one or more for each node (Fast IPAM). */
+export type SliceSpace = {
+  readonly network: Cidr;
+  /** Prefix length of a slice; not shorter than the network's. */
+  readonly prefix: number;
+  /** What of the network may be handed out: bounds, exclude and gateway taken out; ascending and disjoint. */
+  readonly free: readonly Interval[];
+};
+
+/**
+ * What a node may hand out of its slice. The first and last address of a slice stay unused, as in whereabouts, whose
+ * plugin takes a slice for a network of its own.
+ */
+export function usableOf(slice: Cidr, free: readonly Interval[]): Interval[] {
+  return intersect({ first: slice.base + 1n, last: lastOf(slice) - 1n }, free);
+}
+
+/**
+ * The lowest slice that has an address to hand out and touches nothing of `taken` (ascending and disjoint). Slices are
+ * never listed: the cost depends on the number of intervals, not on the size of the network.
+ */
+export function lowestSlice(
+  { network, prefix, free }: SliceSpace,
+  taken: readonly Interval[],
+): Cidr | undefined {
+  const size = 1n << BigInt(bitsOf(network.family) - prefix);
+  const indexOf = (value: bigint) => (value - network.base) / size;
+  let run = 0;
+  let index = 0n;
+  for (const [at, { first, last }] of free.entries()) {
+    if (indexOf(first) > index) index = indexOf(first);
+    while (network.base + index * size <= last) {
+      const slice = networkOf(addressOf(network.family, network.base + index * size), prefix);
+      while (run < taken.length && (taken[run]?.last ?? 0n) < slice.base) run++;
+      const next = taken[run];
+      if (next && next.first <= lastOf(slice)) {
+        index = indexOf(next.last) + 1n;
+      } else if (usableOf(slice, free.slice(at)).length > 0) {
+        return slice;
+      } else {
+        index++;
+      }
+    }
+  }
+  return undefined;
+}
