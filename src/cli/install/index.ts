@@ -14,6 +14,7 @@ Puts the plugins, the executable, the agent's settings and its systemd units in 
   --program-dir DIR  the executable berth                   /usr/local/bin
   --unit-dir DIR     systemd's units; "" for none           /etc/systemd/system where systemd runs
   --root DIR         all of it below this folder            (a host's root as a container sees it)
+  --plugins-only     nothing but the plugins: for a node whose agent runs in a pod
   --remove           take it away again; plugins of the same names that were there before come back
 
 Running processes go on with the files that they have. Addresses stay in the stores.
@@ -25,6 +26,7 @@ const OPTIONS = {
   "program-dir": { type: "string", default: "/usr/local/bin" },
   "unit-dir": { type: "string" },
   root: { type: "string", default: "" },
+  "plugins-only": { type: "boolean", default: false },
   remove: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -51,7 +53,9 @@ export async function runInstall(args: string[]): Promise<number> {
     return 1;
   }
   let failed = false;
-  const deeds = items.value.map((item): Deed => {
+  // Of all files only the plugins put others aside.
+  const chosen = values["plugins-only"] ? items.value.filter(({ aside }) => aside) : items.value;
+  const deeds = chosen.map((item): Deed => {
     try {
       return values.remove ? remove(item) : place(item);
     } catch (error) {
@@ -65,7 +69,8 @@ export async function runInstall(args: string[]): Promise<number> {
       deeds.map(({ path, what }) => [path, what]),
     ),
   );
-  if (!failed) process.stdout.write(`\n${next(values.remove, places.unitDir !== "")}`);
+  if (!failed && !values["plugins-only"])
+    process.stdout.write(`\n${next(values.remove, places.unitDir !== "")}`);
   return failed ? 1 : 0;
 }
 

@@ -83,7 +83,7 @@ export function hostFolders(folders: readonly HostFolder[]): { volumes: object[]
 export function podBasics(settings: WorkloadSettings, serviceAccountName: string): object {
   return {
     serviceAccountName,
-    ...(settings.imagePullSecrets.length > 0 && { imagePullSecrets: settings.imagePullSecrets }),
+    imagePullSecrets: settings.imagePullSecrets,
     nodeSelector: LINUX,
   };
 }

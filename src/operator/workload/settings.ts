@@ -3,11 +3,10 @@ export type WorkloadSettings = {
   /** Of the workloads, and of the pools that they look after. */
   readonly namespace: string;
   readonly image: string;
-  readonly imagePullPolicy: "Always" | "IfNotPresent" | "Never";
+  /** Always, IfNotPresent or Never. */
+  readonly imagePullPolicy: string;
   /** Names of Secrets; most clusters need none. */
   readonly imagePullSecrets: readonly { readonly name: string }[];
-  /** Where the container runtime keeps its configuration; the flat file of whereabouts lies below. */
-  readonly confDir: string;
 };
 
 /** The namespace is that of the Cluster Network Operator, so that its documentation holds word for word. */
@@ -16,5 +15,4 @@ export const DEFAULT_WORKLOAD_SETTINGS: WorkloadSettings = {
   image: "ghcr.io/berth-ipam/berth:0.1.0",
   imagePullPolicy: "IfNotPresent",
   imagePullSecrets: [],
-  confDir: "/etc/cni/net.d",
 };

@@ -1,0 +1,29 @@
+import { controller } from "../../src/operator/workload/controller.ts";
+import { dhcpDaemon } from "../../src/operator/workload/dhcp-daemon.ts";
+import { reconciler } from "../../src/operator/workload/reconciler.ts";
+import { agent } from "./agent.ts";
+import { type Part, workloadSettings } from "./context.ts";
+import { operator } from "./operator.ts";
+import { networkPolicy, nodeRestriction } from "./policies.ts";
+import { agentAccount, openshift, operatorAccount, workloadAccounts } from "./rbac.ts";
+
+/** All that an installation consists of, in the order in which it is applied. */
+export const PARTS: readonly Part[] = [
+  { file: "workload-accounts", manifests: workloadAccounts },
+  { file: "openshift", when: "openshift", manifests: openshift },
+  { file: "network-policy", when: "networkPolicy", manifests: networkPolicy },
+  { file: "node-restriction", when: "nodeRestriction", manifests: nodeRestriction },
+  { file: "agent", when: "agent", manifests: (context) => [...agentAccount(context), ...agent(context)] },
+  {
+    file: "operator",
+    when: "operator",
+    manifests: (context) => [...operatorAccount(context), ...operator(context)],
+  },
+  { file: "reconciler", when: "reconciler", manifests: (context) => [reconciler(workloadSettings(context))] },
+  { file: "controller", when: "controller", manifests: (context) => controller(workloadSettings(context)) },
+  {
+    file: "dhcp-daemon",
+    when: "dhcpDaemon",
+    manifests: (context) => [dhcpDaemon(workloadSettings(context))],
+  },
+];

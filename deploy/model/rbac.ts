@@ -1,0 +1,152 @@
+import { componentLabels, type Manifest } from "../../src/operator/workload/pod.ts";
+import type { Context } from "./context.ts";
+
+type Rule = {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+};
+
+/** The rights of one part: in the namespace of the pools and workloads, and in the whole cluster. */
+type Rights = { readonly namespaced: readonly Rule[]; readonly cluster: readonly Rule[] };
+
+const READ = ["get", "list", "watch"];
+const CRD_NAMES = ["ippools", "overlappingrangeipreservations", "nodeslicepools"].map(
+  (plural) => `${plural}.whereabouts.cni.cncf.io`,
+);
+
+function rule(group: string, resource: string, verbs: readonly string[], names?: readonly string[]): Rule {
+  return { apiGroups: [group], resources: [resource], verbs, ...(names && { resourceNames: names }) };
+}
+
+const whereabouts = (resource: string, verbs: readonly string[]) =>
+  rule("whereabouts.cni.cncf.io", resource, verbs);
+const attachments = (verbs: readonly string[]) =>
+  rule("k8s.cni.cncf.io", "network-attachment-definitions", verbs);
+/** Nobody but the part that is elected writes its Lease; creating cannot be limited by name. */
+const election = (name: string): readonly Rule[] => [
+  rule("coordination.k8s.io", "leases", ["create"]),
+  rule("coordination.k8s.io", "leases", ["get", "update", "patch"], [name]),
+];
+const EVENTS = rule("", "events", ["create", "patch"]);
+const INSTALLED_CRDS = rule("apiextensions.k8s.io", "customresourcedefinitions", ["get"], CRD_NAMES);
+
+const AGENT: Rights = {
+  namespaced: [
+    whereabouts("ippools", [...READ, "create", "patch"]),
+    whereabouts("overlappingrangeipreservations", [...READ, "create", "patch", "delete"]),
+    whereabouts("nodeslicepools", READ),
+  ],
+  // Whether the pod that holds an address still exists, and its node.
+  cluster: [rule("", "pods", ["get"]), rule("", "nodes", ["get"]), EVENTS, INSTALLED_CRDS],
+};
+
+const RECONCILER: Rights = {
+  namespaced: [
+    whereabouts("ippools", [...READ, "patch"]),
+    whereabouts("overlappingrangeipreservations", [...READ, "delete"]),
+    whereabouts("nodeslicepools", READ),
+    ...election("berth-reconciler"),
+  ],
+  cluster: [rule("", "pods", READ), rule("", "nodes", READ), attachments(READ), EVENTS, INSTALLED_CRDS],
+};
+
+const CONTROLLER: Rights = {
+  namespaced: [
+    whereabouts("nodeslicepools", [...READ, "create", "update", "patch", "delete"]),
+    whereabouts("ippools", READ),
+    ...election("berth-controller"),
+  ],
+  cluster: [rule("", "nodes", READ), attachments(READ), EVENTS, INSTALLED_CRDS],
+};
+
+const WORKLOADS = ["dhcp-daemon", "whereabouts-reconciler", "whereabouts-controller"];
+/** Server-side apply needs `patch`, and `create` for what is not there yet. */
+const owned = (group: string, resource: string, names: readonly string[]): readonly Rule[] => [
+  rule(group, resource, ["list", "watch", "create"]),
+  rule(group, resource, ["get", "patch", "delete"], names),
+];
+
+const OPERATOR: Rights = {
+  namespaced: [
+    ...owned("apps", "daemonsets", WORKLOADS),
+    ...owned("apps", "deployments", WORKLOADS),
+    ...owned("policy", "poddisruptionbudgets", WORKLOADS),
+    ...election("berth-operator"),
+  ],
+  cluster: [
+    rule("operator.openshift.io", "networks", READ),
+    rule("operator.openshift.io", "networks/status", ["patch"], ["cluster"]),
+    attachments([...READ, "create", "patch", "delete"]),
+    EVENTS,
+  ],
+};
+
+const NONE: Rights = { namespaced: [], cluster: [] };
+
+/** Service account, roles and bindings of one part. */
+function account(context: Context, part: string, rights: Rights): readonly Manifest[] {
+  const { namespace } = context;
+  const name = `berth-${part}`;
+  const labels = componentLabels(part);
+  const subjects = [{ kind: "ServiceAccount", name, namespace }];
+  const rbac = "rbac.authorization.k8s.io";
+  const bind = (kind: "Role" | "ClusterRole", rules: readonly Rule[], scope: object): readonly Manifest[] => {
+    if (rules.length === 0) return [];
+    const metadata = { name, ...scope, labels };
+    return [
+      { apiVersion: `${rbac}/v1`, kind, metadata, rules },
+      {
+        apiVersion: `${rbac}/v1`,
+        kind: `${kind}Binding`,
+        metadata,
+        roleRef: { apiGroup: rbac, kind, name },
+        subjects,
+      },
+    ];
+  };
+  return [
+    { apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace, labels } },
+    ...bind("Role", rights.namespaced, { namespace }),
+    ...bind("ClusterRole", rights.cluster, {}),
+  ];
+}
+
+/** Of the parts that the operator starts as well: it may not hand out rights itself. */
+export function workloadAccounts(context: Context): readonly Manifest[] {
+  return [
+    ...account(context, "reconciler", RECONCILER),
+    ...account(context, "controller", CONTROLLER),
+    ...account(context, "dhcp-daemon", NONE),
+  ];
+}
+
+export function agentAccount(context: Context): readonly Manifest[] {
+  return account(context, "agent", AGENT);
+}
+
+export function operatorAccount(context: Context): readonly Manifest[] {
+  return account(context, "operator", OPERATOR);
+}
+
+/** On OpenShift the parts that use folders of the host need a constraint that allows it. */
+export function openshift({ namespace }: Context): readonly Manifest[] {
+  const name = "berth-privileged";
+  const rbac = "rbac.authorization.k8s.io";
+  const use = rule("security.openshift.io", "securitycontextconstraints", ["use"], ["privileged"]);
+  const subjects = ["berth-agent", "berth-dhcp-daemon"].map((account) => {
+    return { kind: "ServiceAccount", name: account, namespace };
+  });
+  const metadata = { name, namespace };
+  return [
+    { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules: [use] },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup: rbac, kind: "Role", name },
+      subjects,
+    },
+  ];
+}
