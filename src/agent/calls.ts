@@ -8,7 +8,7 @@ import type { Log, LogLevel } from "../log.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** Who sent a call. */
 export type Peer = {

@@ -45,6 +45,13 @@ export function allocationFailure(error: AllocationError): CniError {
 const STORE_CODES: Record<StoreError["code"], number> = {
   store_busy: CniCode.tryAgainLater,
   store_unavailable: CniCode.tryAgainLater,
+  // A person has to act, and then the same call succeeds: so the runtime tries again, and a DEL is not lost meanwhile.
+  store_forbidden: CniCode.tryAgainLater,
+  store_unauthorized: CniCode.tryAgainLater,
+  store_untrusted: CniCode.tryAgainLater,
+  store_not_installed: CniCode.tryAgainLater,
+  store_misconfigured: CniCode.tryAgainLater,
+  store_conflict: CniCode.internal,
   store_full: CniCode.tryAgainLater,
   store_corrupt: CniCode.io,
   store_version: CniCode.io,

@@ -16,6 +16,10 @@ export type IPAllocation = {
   readonly node?: string;
   /** RFC 3339. */
   readonly since?: string;
+  /** `name` of the CNI network: GC speaks of one network at a time. */
+  readonly network?: string;
+  /** Which of the addresses of the interface it is, counted from 0. */
+  readonly slot?: number;
 };
 
 export type IPPool = KubeObject & {

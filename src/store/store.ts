@@ -11,6 +11,12 @@ export type StoreError = {
   readonly code:
     | "store_busy"
     | "store_unavailable"
+    | "store_forbidden"
+    | "store_unauthorized"
+    | "store_untrusted"
+    | "store_not_installed"
+    | "store_misconfigured"
+    | "store_conflict"
     | "store_full"
     | "store_corrupt"
     | "store_version"
@@ -38,12 +44,15 @@ export type ClaimFilter = {
 export interface Store {
   /** For people and logs. */
   readonly name: string;
+  /** Several commits may be under way at once: the store itself joins what can be written together. */
+  readonly parallel?: boolean;
   /**
    * Carries out the changes in their order in one durable step. Each is all or nothing by itself: one that is
    * refused changes nothing and does not disturb the others. An error means that nothing of it all is done, or,
-   * where the answer was lost, that repeating it is safe.
+   * where the answer was lost, that repeating it is safe. `patience`: milliseconds until the caller no longer waits,
+   * for stores that wait themselves.
    */
-  commit(changes: readonly Change[]): Promise<Result<readonly Outcome[], StoreError>>;
+  commit(changes: readonly Change[], patience?: number): Promise<Result<readonly Outcome[], StoreError>>;
   /** What `commit` would answer to the acquisition now. Changes nothing. */
   preview(request: Acquire): Promise<Result<AllocationError | undefined, StoreError>>;
   /** In the order of pool and address. */
@@ -55,5 +64,7 @@ export interface Store {
   revision?(): Promise<Result<string, StoreError>>;
   /** In the order of network name and range. */
   pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
+  /** What an administrator should look at, a sentence each. */
+  notes?(): readonly string[];
   close(): void;
 }

@@ -1,0 +1,222 @@
+import type { Acquire, AllocationError, Claim, Outcome } from "../../allocation/claim.ts";
+import { type Plan, planAcquire } from "../../allocation/plan.ts";
+import { type Clock, sleep } from "../../clock.ts";
+import type { ApiError } from "../../kube/api.ts";
+import type { IPAllocation, OverlappingRangeIPReservation } from "../../kube/objects.ts";
+import { backoff } from "../../kube/retry.ts";
+import { err, ok, type Result } from "../../result.ts";
+import type { Claimed } from "./claimed.ts";
+import { allocationOf } from "./entry.ts";
+import type { PoolOp } from "./patch.ts";
+import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
+import type { Reserver } from "./reserver.ts";
+import type { Source } from "./source.ts";
+import type { State } from "./state.ts";
+import { PlanView } from "./view.ts";
+
+/** What the steps of a change need; one for the whole store. */
+export type Tools = {
+  readonly clock: Clock;
+  readonly state: State;
+  readonly claimed: Claimed;
+  readonly source: Source;
+  readonly reserver: Reserver;
+  readonly writer: (name: string, pool: Claim["pool"]) => PoolWriter;
+  /** The uids of pods of this name that are gone and whose addresses this pod may have. */
+  readonly inherited: (request: Acquire, deadline: number) => Promise<ReadonlySet<string>>;
+};
+
+const FIRST_PAUSE = 2;
+const LONGEST_PAUSE = 250;
+/** Milliseconds for taking back what a failed ADD has written, after its caller's time. */
+const UNDO = 5_000;
+
+/** Another try is needed: what was known has turned out to be old. */
+const AGAIN = { code: "again" } as const;
+
+type Failure = { readonly code: "refused"; readonly error: AllocationError } | { readonly code: "api"; readonly error: ApiError };
+
+/**
+ * One ADD: reservations first, then the pools, then the answer. Whatever it has written is its own to take back when it
+ * cannot be finished; if the process dies, it is found by its owner: by the next ADD or DEL, or by the reconciler.
+ */
+export class Acquisition {
+  readonly #request: Acquire;
+  readonly #deadline: number;
+  readonly #tools: Tools;
+  /** Reservations that this ADD has made. */
+  readonly #reserved = new Map<string, OverlappingRangeIPReservation>();
+  /** Pool entries that this ADD has made. */
+  readonly #written: Claim[] = [];
+  #isRefreshed = false;
+
+  constructor(request: Acquire, deadline: number, tools: Tools) {
+    this.#request = request;
+    this.#deadline = deadline;
+    this.#tools = tools;
+  }
+
+  /** Never leaves half of it: on a refusal or an error nothing new is held, as far as the server can be reached. */
+  async run(): Promise<Result<Outcome, ApiError>> {
+    const { clock } = this.#tools;
+    for (let tries = 0; ; tries++) {
+      const outcome = await this.#try();
+      if (outcome.ok) {
+        await this.#dropSpare(clock.elapsed() + UNDO);
+        if (clock.elapsed() < this.#deadline) return outcome;
+        await this.#undo();
+        return err(LATE); // its caller has been told so already
+      }
+      const { error } = outcome;
+      const late = clock.elapsed() >= this.#deadline;
+      if (error.code === "again" && !late) {
+        if (tries > 0) await sleep(clock, backoff(tries - 1, FIRST_PAUSE, LONGEST_PAUSE, clock));
+        continue;
+      }
+      await this.#undo();
+      if (error.code === "refused") return ok({ kind: "refused", error: error.error });
+      return err(error.code === "api" ? error.error : LATE);
+    }
+  }
+
+  async #try(): Promise<Result<Extract<Outcome, { kind: "acquired" }>, Failure | typeof AGAIN>> {
+    const { state, claimed, source } = this.#tools;
+    const names = [...new Set(this.#request.wants.map(({ pool }) => state.bind(pool)))];
+    const ready = await source.ready(names, this.#deadline);
+    if (!ready.ok) return api(ready.error);
+    for (const name of names) {
+      const fault = state.faultOf(name);
+      if (fault !== undefined) return api(faulty(fault));
+    }
+    const inherited = await this.#tools.inherited(this.#request, this.#deadline);
+    const view = new PlanView(state, claimed, this.#request, inherited);
+    const plan = planAcquire(this.#request, view);
+    if (!plan.ok) return this.#refused(plan.error, names);
+    const held = plan.value.created.map((claim) => claimed.hold(claim));
+    try {
+      return await this.#carryOut(plan.value, view);
+    } finally {
+      for (const release of held) release();
+    }
+  }
+
+  /** A refusal counts when it rests on what the server has now, and not on old news. */
+  async #refused(error: AllocationError, names: readonly string[]) {
+    const { claimed, source } = this.#tools;
+    const isDoubtful = !this.#isRefreshed && (claimed.isDoubtful || !source.isCurrent());
+    if (!isDoubtful) return err({ code: "refused", error } as const);
+    this.#isRefreshed = true;
+    const read = await source.refresh(names, this.#deadline);
+    if (!read.ok) return api(read.error);
+    claimed.forgetRefused();
+    return err(AGAIN);
+  }
+
+  async #carryOut(plan: Plan, view: PlanView): Promise<Result<Extract<Outcome, { kind: "acquired" }>, Failure | typeof AGAIN>> {
+    const ops = plan.claims.map((claim) => this.#opOf(claim, plan));
+    if (ops.some((op) => op === undefined)) return err(AGAIN);
+    if (this.#request.overlapCheck) {
+      const reserved = await this.#reserveAll(plan, view);
+      if (!reserved.ok) return reserved;
+    }
+    const results = await Promise.all(
+      plan.claims.map((claim, index) => this.#submit(claim, ops[index])),
+    );
+    for (const [index, claim] of plan.claims.entries()) {
+      if (results[index]?.kind === "done" && plan.created.includes(claim)) this.#written.push(claim);
+    }
+    const failed = results.find((result) => result.kind === "failed");
+    if (failed) return api(failed.error);
+    if (results.some(({ kind }) => kind === "lost")) return err(AGAIN);
+    return ok({ kind: "acquired", claims: plan.claims, created: this.#written.length });
+  }
+
+  /** Each address of the plan gets a reservation unless it has one; all at once. */
+  async #reserveAll(plan: Plan, view: PlanView): Promise<Result<void, Failure | typeof AGAIN>> {
+    const { state, reserver, writer, source } = this.#tools;
+    const coming = plan.claims.map(({ pool }) => writer(state.bind(pool), pool).expect());
+    const results = await Promise.all(
+      plan.claims.map(async (claim) => {
+        const isNew = plan.created.includes(claim);
+        const { networkName } = claim.pool;
+        if (!isNew && claim.overlapCheck) return { claim, isNew, result: KEPT };
+        const own = view.ownReservation(networkName, claim.address);
+        if (own && this.#reserved.has(own.object.metadata.name)) return { claim, isNew, result: KEPT };
+        return { claim, isNew, result: await reserver.reserve(claim, own, this.#deadline) };
+      }),
+    );
+    for (const announced of coming) announced();
+    for (const { result } of results) {
+      if (result.kind === "reserved") this.#reserved.set(result.object.metadata.name, result.object);
+    }
+    const failed = results.find(({ result }) => result.kind === "failed")?.result;
+    if (failed?.kind === "failed") return api(failed.error);
+    const taken = results.filter(({ result }) => result.kind === "taken");
+    if (taken.length === 0) return ok(undefined);
+    for (const { claim, isNew } of taken) if (!isNew) await this.#giveUp(claim);
+    const learnt = await source.learnReservations(this.#deadline);
+    return learnt.ok ? err(AGAIN) : api(learnt.error);
+  }
+
+  /** An entry of this pod whose address another has reserved in the realm since: it cannot be kept. */
+  async #giveUp(claim: Claim): Promise<void> {
+    const { state, writer } = this.#tools;
+    const name = state.bind(claim.pool);
+    const was = state.pool(name)?.at(claim.address);
+    if (was) await writer(name, claim.pool).submit({ kind: "remove", address: claim.address, was }, this.#deadline);
+  }
+
+  #opOf(claim: Claim, plan: Plan): PoolOp | undefined {
+    const { address } = claim;
+    if (plan.created.includes(claim)) return { kind: "put", address, allocation: allocationOf(claim) };
+    const was = this.#recorded(claim);
+    // What the pod holds already is written as well, even if nothing changes: the write proves that it is still so.
+    return was && { kind: "put", address, was, allocation: merge(was, allocationOf(claim)) };
+  }
+
+  #recorded({ pool, address }: Claim): IPAllocation | undefined {
+    return this.#tools.state.pool(this.#tools.state.bind(pool))?.at(address);
+  }
+
+  #submit({ pool }: Claim, op: PoolOp | undefined): Promise<OpResult> {
+    if (op === undefined) return Promise.resolve({ kind: "lost" });
+    return this.#tools.writer(this.#tools.state.bind(pool), pool).submit(op, this.#deadline);
+  }
+
+  /** Takes back the reservations that no entry stands behind: what a failed ADD made, or an earlier try of this one. */
+  async #dropSpare(deadline: number): Promise<void> {
+    const { state, reserver } = this.#tools;
+    const spare = [...this.#reserved.values()].filter((object) => !state.isBacked(object));
+    await Promise.all(spare.map((object) => reserver.remove(object, deadline)));
+  }
+
+  /** First the entries, then the reservations: an address without entry but with reservation is in nobody's way. */
+  async #undo(): Promise<void> {
+    const { state, writer, clock } = this.#tools;
+    const deadline = clock.elapsed() + UNDO;
+    await Promise.all(
+      this.#written.map(({ pool, address, owner }) => {
+        const name = state.bind(pool);
+        const was = state.pool(name)?.at(address);
+        if (was?.id !== owner.sandbox) return undefined;
+        return writer(name, pool).submit({ kind: "remove", address, was }, deadline);
+      }),
+    );
+    await this.#dropSpare(deadline);
+  }
+}
+
+const KEPT = { kind: "kept" } as const;
+
+function merge(was: IPAllocation, now: IPAllocation): IPAllocation {
+  return { ...was, ...now };
+}
+
+function api(error: ApiError) {
+  return err({ code: "api", error } as const);
+}
+
+function faulty(message: string): ApiError {
+  const hint = "correct or delete that object; berth check says more";
+  return { code: "invalid", retry: "permanent", maybeDone: false, message, hint };
+}

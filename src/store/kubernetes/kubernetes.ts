@@ -1,0 +1,208 @@
+import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
+import { podRef } from "../../allocation/owner.ts";
+import { planAcquire } from "../../allocation/plan.ts";
+import type { Pool } from "../../allocation/pool.ts";
+import { type Clock, sleep } from "../../clock.ts";
+import { sameAddress } from "../../ip/address.ts";
+import type { ApiError, KubeClient } from "../../kube/api.ts";
+import type { Log } from "../../log.ts";
+import { err, ok, type Result } from "../../result.ts";
+import { Turns } from "../../turns.ts";
+import { compareClaims, comparePools } from "../order.ts";
+import type { ClaimFilter, PoolUsage, Store, StoreError } from "../store.ts";
+import { Acquisition, type Tools } from "./acquisition.ts";
+import { CachedSource } from "./cached-source.ts";
+import { Claimed } from "./claimed.ts";
+import { checkCrds } from "./crds.ts";
+import { storeError } from "./failure.ts";
+import { inheritedUids } from "./inheritance.ts";
+import { LATE, PoolWriter } from "./pool-writer.ts";
+import { collect, release } from "./release.ts";
+import { Reserver } from "./reserver.ts";
+import { DirectSource, type Source } from "./source.ts";
+import { State } from "./state.ts";
+import { PlanView } from "./view.ts";
+
+export type KubernetesOptions = {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Milliseconds that a caller waits who says nothing else. */
+  readonly patience: number;
+  /** The process stays: a watch keeps what is known up to date. Otherwise just what a call needs is read. */
+  readonly staying: boolean;
+};
+
+/**
+ * Keeps claims in the IPPool and OverlappingRangeIPReservation objects of whereabouts, beside Go whereabouts and other
+ * nodes. The API server is the only arbiter: a reservation's name and the tests of a JSON patch.
+ */
+export class KubernetesStore implements Store {
+  readonly name: string;
+  readonly parallel = true;
+  readonly #client: KubeClient;
+  readonly #options: KubernetesOptions;
+  readonly #state: State;
+  readonly #source: Source;
+  readonly #tools: Tools;
+  readonly #writers = new Map<string, PoolWriter>();
+  readonly #turns = new Turns();
+  readonly #notes: string[] = [];
+
+  constructor(client: KubeClient, options: KubernetesOptions) {
+    const { clock, log, staying } = options;
+    this.name = `kubernetes ${client.server}`;
+    this.#client = client;
+    this.#options = options;
+    const claimed = new Claimed(clock);
+    const state = new State(claimed);
+    const cached = staying ? new CachedSource(client, clock, state, log) : undefined;
+    const source: Source = cached ?? new DirectSource(client, clock, state);
+    const sink = cached ?? state;
+    const knowsAll = () => source.knowsReservations();
+    this.#state = state;
+    this.#source = source;
+    this.#tools = {
+      clock,
+      state,
+      claimed,
+      source,
+      reserver: new Reserver({ client, clock, state, sink, claimed, knowsAll }),
+      writer: (name, pool) => this.#writer(name, pool, sink),
+      inherited: (request, deadline) => inheritedUids(request, deadline, { client, clock, state }),
+    };
+    if (staying) void this.#look();
+  }
+
+  async commit(
+    changes: readonly Change[],
+    patience = this.#options.patience,
+  ): Promise<Result<readonly Outcome[], StoreError>> {
+    const deadline = this.#options.clock.elapsed() + patience;
+    const outcomes: Outcome[] = [];
+    for (const stretch of stretchesOf(changes)) {
+      const results = await Promise.all(
+        stretch.map((change) => this.#within(deadline, this.#carryOut(change, deadline))),
+      );
+      for (const result of results) {
+        if (!result.ok) return err(storeError(this.name, result.error));
+        outcomes.push(result.value);
+      }
+    }
+    return ok(outcomes);
+  }
+
+  async preview(request: Acquire): Promise<Result<AllocationError | undefined, StoreError>> {
+    const names = request.wants.map(({ pool }) => this.#state.bind(pool));
+    const deadline = this.#deadline();
+    const pools = await this.#source.ready(names, deadline);
+    const known = pools.ok ? await this.#source.learnReservations(deadline) : pools;
+    if (!known.ok) return err(storeError(this.name, known.error));
+    const plan = planAcquire(request, new PlanView(this.#state, this.#tools.claimed, request, new Set()));
+    return ok(plan.ok ? undefined : plan.error);
+  }
+
+  async claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>> {
+    const known = await this.#source.all(this.#deadline());
+    if (!known.ok) return err(storeError(this.name, known.error));
+    const claims: Claim[] = [];
+    for (const record of this.#state.pools()) {
+      for (const entry of record.entries()) {
+        const { podref, id, ifname = "" } = entry.allocation;
+        const { address, pod, attachment } = filter;
+        if (address && !sameAddress(address, entry.address)) continue;
+        if (pod && podRef(pod) !== podref) continue;
+        if (attachment && (attachment.sandbox !== id || attachment.ifname !== ifname)) continue;
+        claims.push(this.#state.claim({ record, entry }));
+      }
+    }
+    return ok(claims.sort(compareClaims));
+  }
+
+  async pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
+    const known = await this.#source.all(this.#deadline());
+    if (!known.ok) return err(storeError(this.name, known.error));
+    const usage = [...this.#state.pools()].map(({ pool, used }) => ({ pool, used: used.count }));
+    return ok(usage.sort((a, b) => comparePools(a.pool, b.pool)));
+  }
+
+  notes(): readonly string[] {
+    return [...this.#notes, ...this.#state.oddities()];
+  }
+
+  close(): void {
+    this.#source.close();
+    this.#client.close();
+  }
+
+  #deadline(): number {
+    return this.#options.clock.elapsed() + this.#options.patience;
+  }
+
+  #carryOut(change: Change, deadline: number): Promise<Result<Outcome, ApiError>> {
+    const tools = this.#tools;
+    if (change.kind === "collect") return collect(change, deadline, tools);
+    if (change.kind === "release") {
+      const attachment = `${change.sandbox}/${change.ifname}`;
+      return this.#turns.take(attachment, () => release(change, deadline, tools));
+    }
+    const { pod, ifname, sandbox } = change.owner;
+    return this.#turns.take(`${sandbox}/${ifname}`, () =>
+      this.#turns.take(`pod ${podRef(pod)}/${ifname}`, () => new Acquisition(change, deadline, tools).run()),
+    );
+  }
+
+  /**
+   * The caller is answered at its deadline whatever hangs; the work goes on to its end, which is to take back what it
+   * has written, before the next call of the same pod.
+   */
+  async #within(
+    deadline: number,
+    work: Promise<Result<Outcome, ApiError>>,
+  ): Promise<Result<Outcome, ApiError>> {
+    const { clock } = this.#options;
+    const ended = new AbortController();
+    const late = sleep(clock, Math.max(0, deadline - clock.elapsed()), ended.signal).then(() => err(LATE));
+    const result = await Promise.race([work, late]);
+    ended.abort();
+    return result;
+  }
+
+  #writer(name: string, pool: Pool, sink: State | CachedSource): PoolWriter {
+    const known = this.#writers.get(name);
+    if (known) return known;
+    const { clock } = this.#options;
+    const made = new PoolWriter({ client: this.#client, clock, state: this.#state, sink, name, pool });
+    this.#writers.set(name, made);
+    return made;
+  }
+
+  async #look(): Promise<void> {
+    const notes = await checkCrds(this.#client, this.#options.patience);
+    this.#notes.push(...notes);
+    for (const note of notes) this.#options.log("verbose", note, { store: this.name });
+  }
+}
+
+/** Changes that may be under way together: none of a stretch rests on another. */
+function stretchesOf(changes: readonly Change[]): Change[][] {
+  const stretches: Change[][] = [];
+  let keys = new Set<string>();
+  for (const change of changes) {
+    const stretch = stretches.at(-1);
+    const key = keyOf(change);
+    if (stretch && stretch[0]?.kind === change.kind && key !== undefined && !keys.has(key)) {
+      stretch.push(change);
+      keys.add(key);
+    } else {
+      stretches.push([change]);
+      keys = new Set(key === undefined ? [] : [key]);
+    }
+  }
+  return stretches;
+}
+
+function keyOf(change: Change): string | undefined {
+  if (change.kind === "collect") return undefined;
+  if (change.kind === "release") return `${change.sandbox}/${change.ifname}`;
+  return `${podRef(change.owner.pod)}/${change.owner.ifname}`;
+}

@@ -1,0 +1,81 @@
+import type { Claim, Collect, Outcome, Release } from "../../allocation/claim.ts";
+import type { ApiError } from "../../kube/api.ts";
+import type { OverlappingRangeIPReservation } from "../../kube/objects.ts";
+import { err, ok, type Result } from "../../result.ts";
+import { compareClaims } from "../order.ts";
+import type { Tools } from "./acquisition.ts";
+import type { Held } from "./state.ts";
+
+type Given = Result<readonly Claim[], ApiError>;
+
+/** DEL: what this interface of this sandbox holds, whatever the configuration says by now. */
+export async function release(change: Release, deadline: number, tools: Tools): Promise<Result<Outcome, ApiError>> {
+  const { state, source } = tools;
+  const known = await source.all(deadline);
+  if (!known.ok) return known;
+  let held = state.heldIn(change.sandbox, change.ifname);
+  if (held.length === 0) {
+    // Another process may have written it a moment ago.
+    const checked = await source.recheck(deadline);
+    if (!checked.ok) return checked;
+    held = state.heldIn(change.sandbox, change.ifname);
+  }
+  const freed = await freeAll(held, deadline, tools);
+  if (!freed.ok) return freed;
+  const loose = await dropLoose(change, deadline, tools);
+  return loose.ok ? ok({ kind: "released", claims: freed.value }) : loose;
+}
+
+/** GC: what this node holds for a network, but for the attachments that still exist. */
+export async function collect(change: Collect, deadline: number, tools: Tools): Promise<Result<Outcome, ApiError>> {
+  const { state, source } = tools;
+  const known = await source.all(deadline);
+  if (!known.ok) return known;
+  const kept = new Set(change.keep.map(({ sandbox, ifname }) => `${sandbox}/${ifname}`));
+  const stale: Held[] = [];
+  for (const record of state.pools()) {
+    for (const entry of record.entries()) {
+      const { id, ifname, network, node } = entry.allocation;
+      // Records without node or network are Go's, or were pruned: whose they are is for the reconciler to find out.
+      if (network !== change.network || node !== change.node) continue;
+      if (!kept.has(`${id}/${ifname ?? ""}`)) stale.push({ record, entry });
+    }
+  }
+  const freed = await freeAll(stale, deadline, tools);
+  return freed.ok ? ok({ kind: "released", claims: freed.value }) : freed;
+}
+
+async function freeAll(held: readonly Held[], deadline: number, tools: Tools): Promise<Given> {
+  const results = await Promise.all(held.map((one) => free(one, deadline, tools)));
+  const failed = results.find((result) => !result.ok);
+  if (failed && !failed.ok) return failed;
+  const claims = results.flatMap((result) => (result.ok && result.value ? [result.value] : []));
+  return ok(claims.sort(compareClaims));
+}
+
+/** Takes an entry out of its pool, then its reservation away; undefined if it was not that owner's any more. */
+async function free(held: Held, deadline: number, tools: Tools): Promise<Result<Claim | undefined, ApiError>> {
+  const { state, writer, reserver } = tools;
+  const { record, entry } = held;
+  const claim = state.claim(held);
+  const { address, allocation: was } = entry;
+  const result = await writer(record.name, record.pool).submit({ kind: "remove", address, was }, deadline);
+  if (result.kind === "failed") return err(result.error);
+  if (result.kind === "lost") return ok(undefined);
+  const reservation = state.reservationOf(held);
+  if (!reservation) return ok(claim);
+  const removed = await reserver.remove(reservation.object, deadline);
+  return removed.ok ? ok(claim) : removed;
+}
+
+/** Reservations of this sandbox without an entry: an ADD or DEL that did not end has left them. */
+async function dropLoose(
+  { sandbox, ifname }: Release,
+  deadline: number,
+  { state, reserver }: Tools,
+): Promise<Result<void, ApiError>> {
+  const loose: OverlappingRangeIPReservation[] = [];
+  for (const { object } of state.reservedIn(sandbox, ifname)) if (!state.isBacked(object)) loose.push(object);
+  const results = await Promise.all(loose.map((object) => reserver.remove(object, deadline)));
+  return results.find((result) => !result.ok) ?? ok(undefined);
+}

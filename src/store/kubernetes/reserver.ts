@@ -1,0 +1,168 @@
+import type { Claim } from "../../allocation/claim.ts";
+import { podRef, samePod } from "../../allocation/owner.ts";
+import { realmSpace } from "../../allocation/pool.ts";
+import { type Clock, sleep } from "../../clock.ts";
+import type { ApiError, KubeClient } from "../../kube/api.ts";
+import { reservationName } from "../../kube/names.ts";
+import { apiVersionOf, type OverlappingRangeIPReservation, RESERVATIONS } from "../../kube/objects.ts";
+import { backoff } from "../../kube/retry.ts";
+import { err, ok, type Result } from "../../result.ts";
+import type { Claimed } from "./claimed.ts";
+import { allocationOf, ownerOf } from "./entry.ts";
+import { LATE } from "./pool-writer.ts";
+import type { Reservation, Sink, State } from "./state.ts";
+
+/** `taken`: another owner has the address in this realm. `isNew`: it is for us to take back if the ADD fails. */
+export type ReserveResult =
+  | { readonly kind: "reserved"; readonly object: OverlappingRangeIPReservation; readonly isNew: boolean }
+  | { readonly kind: "taken" }
+  | { readonly kind: "failed"; readonly error: ApiError };
+
+export type ReserverOptions = {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly state: State;
+  readonly sink: Sink;
+  readonly claimed: Claimed;
+  /** Whether the state shows all reservations, so that one that it does not show cannot be ours. */
+  readonly knowsAll: () => boolean;
+};
+
+const FIRST_PAUSE = 4;
+const LONGEST_PAUSE = 400;
+/** Milliseconds for one request: a hanging one is repeated while the caller still waits. */
+const ATTEMPT = 4_000;
+
+/** Makes and takes back reservation objects: their names are unique, so the server decides who has an address. */
+export class Reserver {
+  readonly #options: ReserverOptions;
+
+  constructor(options: ReserverOptions) {
+    this.#options = options;
+  }
+
+  /** Reserves the address of a claim in its realm. `own`: the pod's own reservation of it, left by an earlier ADD. */
+  async reserve(claim: Claim, own: Reservation | undefined, deadline: number): Promise<ReserveResult> {
+    const { client, clock, state, sink } = this.#options;
+    let mine = own?.object;
+    let isUnsure = !this.#options.knowsAll();
+    let last: ApiError = LATE;
+    for (let tries = 0; ; tries++) {
+      const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
+      if (timeout <= 0) return { kind: "failed", error: last };
+      const wanted = reservationOf(claim, client.namespace);
+      const answer = await (mine ? this.#adopt(mine, wanted, timeout) : client.create(RESERVATIONS, wanted, { timeout }));
+      if (answer.ok) {
+        sink.putReservation(answer.value);
+        return { kind: "reserved", object: answer.value, isNew: true };
+      }
+      const { error } = answer;
+      last = error;
+      if (error.code === "already_exists" && !isUnsure) return this.#taken(claim);
+      if (error.retry === "conflict" || error.maybeDone) {
+        isUnsure = true;
+        const found = await this.#read(wanted.metadata.name, deadline);
+        if (!found.ok) return { kind: "failed", error: found.error };
+        mine = found.value;
+        if (mine && (!isOurs(mine, claim) || state.isBacked(mine, claim.pool))) return this.#taken(claim);
+        if (mine && mine.spec.containerid === claim.owner.sandbox)
+          return { kind: "reserved", object: mine, isNew: true };
+        if (tries === 0) continue;
+      } else if (error.retry !== "transient") return { kind: "failed", error };
+      await sleep(clock, backoff(tries, FIRST_PAUSE, LONGEST_PAUSE, clock));
+    }
+  }
+
+  /**
+   * Deletes a reservation that nothing stands behind any more, in just this version: another ADD of the pod may take
+   * it over at the same moment.
+   */
+  async remove(object: OverlappingRangeIPReservation, deadline: number): Promise<Result<void, ApiError>> {
+    const { client, clock, sink } = this.#options;
+    let current: OverlappingRangeIPReservation | undefined = object;
+    let last: ApiError = LATE;
+    for (let tries = 0; current; tries++) {
+      const { name, namespace = client.namespace, uid, resourceVersion } = current.metadata;
+      const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
+      if (timeout <= 0) return err(last);
+      const only = { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
+      const answer = await client.delete(RESERVATIONS, { name, namespace }, { timeout, ...only });
+      if (answer.ok || answer.error.code === "not_found") {
+        sink.dropReservation(current);
+        return ok(undefined);
+      }
+      const { error } = answer;
+      last = error;
+      if (error.retry !== "transient" && error.retry !== "conflict") return err(error);
+      if (error.retry === "conflict" || error.maybeDone) {
+        const found = await this.#read(name, deadline);
+        if (!found.ok) return found;
+        if (!found.value || !isSameHolder(found.value, object)) return ok(undefined);
+        current = found.value;
+      }
+      await sleep(clock, backoff(tries, FIRST_PAUSE, LONGEST_PAUSE, clock));
+    }
+    return ok(undefined);
+  }
+
+  /** Reads a reservation; undefined if there is none. */
+  async #read(
+    name: string,
+    deadline: number,
+  ): Promise<Result<OverlappingRangeIPReservation | undefined, ApiError>> {
+    const { client, clock, sink } = this.#options;
+    const timeout = Math.max(1, Math.min(ATTEMPT, deadline - clock.elapsed()));
+    const found = await client.get(RESERVATIONS, { name, namespace: client.namespace }, { timeout });
+    if (found.ok) {
+      sink.putReservation(found.value);
+      return found;
+    }
+    if (found.error.code !== "not_found") return found;
+    sink.missReservation(name);
+    return ok(undefined);
+  }
+
+  #adopt(mine: OverlappingRangeIPReservation, wanted: OverlappingRangeIPReservation, timeout: number) {
+    const { name, namespace = this.#options.client.namespace, resourceVersion } = mine.metadata;
+    const patch = [
+      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+      { op: "replace", path: "/spec", value: wanted.spec },
+    ] as const;
+    return this.#options.client.patch(RESERVATIONS, { name, namespace }, { type: "json", patch }, { timeout });
+  }
+
+  #taken({ pool, address }: Claim): ReserveResult {
+    const { state, claimed } = this.#options;
+    const isKnown = state.reservation(reservationName(pool.networkName, address)) !== undefined;
+    if (!isKnown) claimed.refuse(realmSpace(pool.networkName, address.family), address);
+    return { kind: "taken" };
+  }
+}
+
+function reservationOf(claim: Claim, namespace: string): OverlappingRangeIPReservation {
+  const { id, podref, ifname = "", uid, node, since } = allocationOf(claim);
+  const name = reservationName(claim.pool.networkName, claim.address);
+  return {
+    apiVersion: apiVersionOf(RESERVATIONS),
+    kind: RESERVATIONS.kind,
+    metadata: { name, namespace },
+    spec: {
+      podref,
+      ifname,
+      containerid: id,
+      ...(uid !== undefined && { uid }),
+      ...(node !== undefined && { node }),
+      ...(since !== undefined && { since }),
+    },
+  };
+}
+
+function isOurs({ spec }: OverlappingRangeIPReservation, { owner }: Claim): boolean {
+  const { pod, ifname } = ownerOf(spec);
+  return podRef(pod) === podRef(owner.pod) && samePod(pod, owner.pod) && (ifname === "" || ifname === owner.ifname);
+}
+
+function isSameHolder(a: OverlappingRangeIPReservation, b: OverlappingRangeIPReservation): boolean {
+  const { podref, ifname, containerid } = a.spec;
+  return podref === b.spec.podref && ifname === b.spec.ifname && containerid === b.spec.containerid;
+}

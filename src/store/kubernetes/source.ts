@@ -1,0 +1,165 @@
+import type { Clock } from "../../clock.ts";
+import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
+import { listAll } from "../../kube/list.ts";
+import { IP_POOLS, RESERVATIONS } from "../../kube/objects.ts";
+import { ok, type Result } from "../../result.ts";
+import type { Sink, State } from "./state.ts";
+
+/** Where a store gets its knowledge of the objects from; it puts it into the state. Deadlines by `clock.elapsed()`. */
+export interface Source {
+  /** Makes sure that the state shows these pools, of this moment or as a watch has them. */
+  ready(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
+  /** The same for all objects. */
+  all(deadline: number): Promise<Result<void, ApiError>>;
+  /** Reads from the server what it has now. */
+  refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
+  /** Makes sure that the state shows all reservations. */
+  learnReservations(deadline: number): Promise<Result<void, ApiError>>;
+  /** Makes sure that what an attachment holds is not overlooked because its entry was written a moment ago. */
+  recheck(deadline: number): Promise<Result<void, ApiError>>;
+  /** Whether the state shows all reservations. */
+  knowsReservations(): boolean;
+  /** Whether the state is as new as the server's, but for the delay of a watch. */
+  isCurrent(): boolean;
+  close(): void;
+}
+
+/** Reads of a process that answers one call: just what the call needs, and just once. */
+export class DirectSource implements Source {
+  readonly #reader: Reader;
+  #hasAll = false;
+  #hasReservations = false;
+
+  constructor(client: KubeClient, clock: Clock, state: State) {
+    this.#reader = new Reader(client, clock, state, state);
+  }
+
+  ready(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
+    return this.#reader.pools(names, deadline);
+  }
+
+  async all(deadline: number): Promise<Result<void, ApiError>> {
+    if (this.#hasAll) return ok(undefined);
+    const read = await both(this.#reader.allPools(deadline), this.learnReservations(deadline));
+    this.#hasAll = read.ok;
+    return read;
+  }
+
+  refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
+    return both(this.#reader.pools(names, deadline), this.#reader.allReservations(deadline));
+  }
+
+  async learnReservations(deadline: number): Promise<Result<void, ApiError>> {
+    if (this.#hasReservations) return ok(undefined);
+    const read = await this.#reader.allReservations(deadline);
+    this.#hasReservations = read.ok;
+    return read;
+  }
+
+  recheck(): Promise<Result<void, ApiError>> {
+    return Promise.resolve(ok(undefined));
+  }
+
+  knowsReservations(): boolean {
+    return this.#hasReservations;
+  }
+
+  isCurrent(): boolean {
+    return true;
+  }
+
+  close(): void {
+    this.#hasAll = false;
+  }
+}
+
+/** Gets and lists into the state. What a read does not find any more is dropped there. */
+export class Reader {
+  readonly #client: KubeClient;
+  readonly #clock: Clock;
+  readonly #state: State;
+  readonly #sink: Sink;
+
+  constructor(client: KubeClient, clock: Clock, state: State, sink: Sink) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#state = state;
+    this.#sink = sink;
+  }
+
+  async pools(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
+    const reads = await Promise.all(names.map((name) => this.pool(name, deadline)));
+    return reads.find((read) => !read.ok) ?? ok(undefined);
+  }
+
+  async pool(name: string, deadline: number): Promise<Result<void, ApiError>> {
+    const timeout = this.#left(deadline);
+    const found = await this.#client.get(IP_POOLS, { name, namespace: this.#client.namespace }, { timeout });
+    if (found.ok) this.#sink.putPool(found.value);
+    else if (found.error.code === "not_found") this.#sink.dropPool(name);
+    else return found;
+    return ok(undefined);
+  }
+
+  async allPools(deadline: number): Promise<Result<void, ApiError>> {
+    const before = [...this.#state.pools()];
+    const seen = new Set<string>();
+    const read = await this.#list(IP_POOLS, deadline, (object) => {
+      seen.add(object.metadata.name);
+      this.#sink.putPool(object);
+    });
+    if (!read.ok) return read;
+    // One that appeared while the list was read may be missing there and yet be.
+    for (const { name, object } of before) if (!seen.has(name)) this.#sink.dropPool(name, object);
+    return read;
+  }
+
+  /** The version of each pool, by name: a list without what the pools hold. */
+  async versions(deadline: number): Promise<Result<ReadonlyMap<string, string>, ApiError>> {
+    const versions = new Map<string, string>();
+    const read = await this.#list(
+      IP_POOLS,
+      deadline,
+      ({ metadata }) => versions.set(metadata.name, metadata.resourceVersion ?? ""),
+      true,
+    );
+    return read.ok ? ok(versions) : read;
+  }
+
+  async allReservations(deadline: number): Promise<Result<void, ApiError>> {
+    const before = [...this.#state.reservations()];
+    const seen = new Set<string>();
+    const read = await this.#list(RESERVATIONS, deadline, (object) => {
+      seen.add(object.metadata.name);
+      this.#sink.putReservation(object);
+    });
+    if (!read.ok) return read;
+    for (const { object } of before) if (!seen.has(object.metadata.name)) this.#sink.dropReservation(object);
+    return read;
+  }
+
+  async #list<T extends KubeObject>(
+    resource: Resource<T>,
+    deadline: number,
+    take: (object: T) => void,
+    metadataOnly = false,
+  ): Promise<Result<void, ApiError>> {
+    const { namespace } = this.#client;
+    const timeout = this.#left(deadline);
+    const listed = await listAll(this.#client, resource, { namespace, timeout, metadataOnly });
+    if (!listed.ok) return listed;
+    for (const object of listed.value.items) take(object);
+    return ok(undefined);
+  }
+
+  #left(deadline: number): number {
+    return Math.max(1, deadline - this.#clock.elapsed());
+  }
+}
+
+async function both(
+  ...reads: readonly Promise<Result<void, ApiError>>[]
+): Promise<Result<void, ApiError>> {
+  const results = await Promise.all(reads);
+  return results.find((read) => !read.ok) ?? ok(undefined);
+}

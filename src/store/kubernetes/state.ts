@@ -1,0 +1,312 @@
+import type { Claim } from "../../allocation/claim.ts";
+import { type Pod, podRef } from "../../allocation/owner.ts";
+import { type Pool, realmSpace, type Space, samePool } from "../../allocation/pool.ts";
+import { type Address, sameAddress } from "../../ip/address.ts";
+import { type Cidr, parseCidr } from "../../ip/cidr.ts";
+import { IntervalSet } from "../../ip/interval-set.ts";
+import { decodeName } from "../../kube/name-encoding.ts";
+import { poolName, poolPrefix, type ReservationParts, readReservationName } from "../../kube/names.ts";
+import type { IPAllocation, IPPool, OverlappingRangeIPReservation } from "../../kube/objects.ts";
+import type { Claimed } from "./claimed.ts";
+import { claimOf, type Entry, ownerOf } from "./entry.ts";
+import { Index } from "./index-of.ts";
+import { PoolRecord } from "./pool-record.ts";
+import { Versions } from "./versions.ts";
+
+/** An entry and the pool object that has it. */
+export type Held = { readonly record: PoolRecord; readonly entry: Entry };
+
+/** A reservation object, and each realm and address that its name may mean. */
+export type Reservation = {
+  readonly object: OverlappingRangeIPReservation;
+  readonly means: readonly ReservationParts[];
+};
+
+/** Takes news of objects: from reads, and from the answers to our own writes. */
+export interface Sink {
+  putPool(object: IPPool): void;
+  /** There is no pool object of that name; `object`: the version that is known to be gone. */
+  dropPool(name: string, object?: IPPool): void;
+  putReservation(object: OverlappingRangeIPReservation): void;
+  dropReservation(object: OverlappingRangeIPReservation): void;
+  /** There is no reservation of that name. */
+  missReservation(name: string): void;
+}
+
+/**
+ * What is known of the objects of the API server, from a watch, a list, or the answers to our own writes, whichever
+ * came last. Older versions that come late are passed over.
+ */
+export class State implements Sink {
+  readonly #claimed: Claimed;
+  readonly #pools = new Map<string, PoolRecord>();
+  readonly #byOwner = new Index<string, Held>();
+  readonly #bySandbox = new Index<string, Held>();
+  readonly #reservations = new Map<string, Reservation>();
+  readonly #reservedBy = new Index<string, string>();
+  readonly #madeBy = new Index<string, string>();
+  readonly #realms = new Map<Space, IntervalSet>();
+  readonly #unreadable = new Map<string, string>();
+  readonly #bound = new Map<string, Pool>();
+  readonly #versions = new Versions();
+
+  /** `claimed` is told what need not be remembered there any more. */
+  constructor(claimed: Claimed) {
+    this.#claimed = claimed;
+  }
+
+  putPool(object: IPPool): void {
+    if (!this.#versions.advance("pool", object.metadata)) return;
+    const { name } = object.metadata;
+    const known = this.#pools.get(name);
+    const isSame = known !== undefined && known.object.spec.range === object.spec.range;
+    if (known && !isSame) this.#drop(known);
+    this.#unreadable.delete(name);
+    const record = known && isSame ? known : this.#recordOf(object);
+    if (!record) return;
+    this.#pools.set(name, record);
+    const { gone, come } = record.update(object);
+    for (const entry of gone) this.#forget(record, entry);
+    for (const entry of come) this.#learn(record, entry);
+  }
+
+  dropPool(name: string, object?: IPPool): void {
+    if (object && !this.#versions.bury("pool", object.metadata)) return;
+    this.#unreadable.delete(name);
+    const known = this.#pools.get(name);
+    if (known) this.#drop(known);
+  }
+
+  putReservation(object: OverlappingRangeIPReservation): void {
+    if (!this.#versions.advance("reservation", object.metadata)) return;
+    const { name } = object.metadata;
+    this.#removeReservation(name);
+    const means = readReservationName(name);
+    this.#reservations.set(name, { object, means });
+    for (const meaning of means) {
+      this.#realm(meaning).add(meaning.address.value);
+      this.#claimed.known(realmOf(meaning), meaning.address);
+    }
+    this.#reservedBy.add(reserverKey(object), name);
+    this.#madeBy.add(makerKey(object), name);
+  }
+
+  dropReservation(object: OverlappingRangeIPReservation): void {
+    if (this.#versions.bury("reservation", object.metadata)) this.#removeReservation(object.metadata.name);
+  }
+
+  missReservation(name: string): void {
+    const known = this.#reservations.get(name);
+    if (known) this.dropReservation(known.object);
+  }
+
+  pool(name: string): PoolRecord | undefined {
+    return this.#pools.get(name);
+  }
+
+  pools(): Iterable<PoolRecord> {
+    return this.#pools.values();
+  }
+
+  /**
+   * The name of the object of a pool. Where a name does not tell its parts (it is a digest), the object that has it
+   * is from now on known as this pool's.
+   */
+  bind(pool: Pool): string {
+    const name = poolName(pool);
+    if (decodeName(name) !== undefined || this.#bound.has(name)) return name;
+    this.#bound.set(name, pool);
+    const known = this.#pools.get(name);
+    if (known) {
+      this.#drop(known);
+      this.putPool(known.object);
+    }
+    return name;
+  }
+
+  /** Why nothing can be allocated from the object of this name, if nothing can. */
+  faultOf(name: string): string | undefined {
+    return this.#unreadable.get(name) ?? this.#pools.get(name)?.fault;
+  }
+
+  /** What an administrator should look at: objects that mean nothing, offsets outside their range. */
+  oddities(): string[] {
+    const odd = [...this.#pools.values()].flatMap(({ name, odd, object, fault }) => [
+      ...(fault === undefined ? [] : [fault]),
+      ...odd.map(
+        (offset) =>
+          `the pool ${name} has the offset ${JSON.stringify(offset)}, which ${object.spec.range} does not have`,
+      ),
+    ]);
+    const nameless = [...this.#reservations.values()].filter(({ means }) => means.length === 0);
+    return [
+      ...this.#unreadable.values(),
+      ...odd,
+      ...nameless.map(({ object }) => `the reservation ${object.metadata.name} has a name that is no address`),
+    ];
+  }
+
+  reservation(name: string): Reservation | undefined {
+    return this.#reservations.get(name);
+  }
+
+  reservations(): Iterable<Reservation> {
+    return this.#reservations.values();
+  }
+
+  /** The reservations of a pod of this name and this interface, or of the pod alone. */
+  reservedFor(pod: Pod, ifname: string): Reservation[] {
+    const keys = new Set([ownerKey(podRef(pod), ifname), ownerKey(podRef(pod), "")]);
+    const names = [...keys].flatMap((key) => [...this.#reservedBy.get(key)]);
+    return names.flatMap((name) => this.#reservations.get(name) ?? []);
+  }
+
+  /** The reservations that this sandbox has made for this interface. */
+  reservedIn(sandbox: string, ifname: string): Reservation[] {
+    return [...this.#madeBy.get(`${sandbox}/${ifname}`)].flatMap((name) => this.#reservations.get(name) ?? []);
+  }
+
+  realm(space: Space): IntervalSet | undefined {
+    return this.#realms.get(space);
+  }
+
+  /** What a pod of this name holds at this interface, whatever its uid. */
+  heldBy(pod: Pod, ifname: string): readonly Held[] {
+    return [...this.#byOwner.get(ownerKey(podRef(pod), ifname))];
+  }
+
+  heldIn(sandbox: string, ifname: string): readonly Held[] {
+    return [...this.#bySandbox.get(`${sandbox}/${ifname}`)];
+  }
+
+  /** The entries of an address, in whatever pool. */
+  entriesOf(address: Address): Held[] {
+    const found: Held[] = [];
+    for (const record of this.#pools.values()) {
+      if (record.pool.range.family !== address.family) continue;
+      const allocation = record.used.has(address.value) ? record.at(address) : undefined;
+      if (allocation) found.push({ record, entry: { address, allocation } });
+    }
+    return found;
+  }
+
+  claim({ record, entry }: Held): Claim {
+    return claimOf(record.pool, entry, this.reservationOf({ record, entry }) !== undefined);
+  }
+
+  /**
+   * The reservation that belongs to an entry: of its address, owner and network. Where an owner has the address in
+   * several pools (all but one without overlap check), it belongs to the first by name.
+   */
+  reservationOf({ record, entry }: Held): Reservation | undefined {
+    const { pod, ifname } = ownerOf(entry.allocation);
+    const found = this.reservedFor(pod, ifname).find(({ means }) =>
+      means.some(
+        ({ networkName, address }) => sameAddress(address, entry.address) && isWithin(record.pool, networkName),
+      ),
+    );
+    const isSecond = (other: Held) =>
+      other.record.name < record.name &&
+      other.record.pool.networkName === record.pool.networkName &&
+      sameOwner(other.entry.allocation, entry.allocation);
+    return found && this.entriesOf(entry.address).some(isSecond) ? undefined : found;
+  }
+
+  /** Whether an entry stands behind a reservation: the same address, pod and interface, in any pool but one. */
+  isBacked({ metadata, spec }: OverlappingRangeIPReservation, except?: Pool): boolean {
+    const { podref, ifname } = spec;
+    return readReservationName(metadata.name).some(({ address }) =>
+      this.entriesOf(address).some(({ record, entry: { allocation } }) => {
+        const isOwner =
+          allocation.podref === podref && (ifname === undefined || (allocation.ifname ?? "") === ifname);
+        return isOwner && (except === undefined || !samePool(record.pool, except));
+      }),
+    );
+  }
+
+  #recordOf(object: IPPool): PoolRecord | undefined {
+    const { name } = object.metadata;
+    const range = parseCidr(String(object.spec.range), "sloppy");
+    if (!range.ok) {
+      const why = `the pool ${name} has the range ${JSON.stringify(object.spec.range)}, which is no network`;
+      this.#unreadable.set(name, why);
+      return undefined;
+    }
+    const bound = this.#bound.get(name);
+    if (bound && sameCidr(bound.range, range.value)) return new PoolRecord(bound, object);
+    const prefix = poolPrefix(name, range.value);
+    const pool = { networkName: prefix ?? "", range: range.value };
+    const isForeign = prefix === undefined && decodeName(name) !== undefined;
+    const fault = `the pool ${name} has the range ${object.spec.range}, which is not the one of its name`;
+    return new PoolRecord(pool, object, isForeign ? fault : undefined);
+  }
+
+  #drop(record: PoolRecord): void {
+    for (const entry of record.entries()) this.#forget(record, entry);
+    this.#pools.delete(record.name);
+  }
+
+  #learn(record: PoolRecord, entry: Entry): void {
+    const held = { record, entry };
+    const { podref, ifname = "", id } = entry.allocation;
+    this.#byOwner.add(ownerKey(podref, ifname), held);
+    this.#bySandbox.add(`${id}/${ifname}`, held);
+  }
+
+  #forget(record: PoolRecord, entry: Entry): void {
+    const { podref, ifname = "", id } = entry.allocation;
+    remove(this.#byOwner, ownerKey(podref, ifname), record, entry);
+    remove(this.#bySandbox, `${id}/${ifname}`, record, entry);
+  }
+
+  #removeReservation(name: string): void {
+    const known = this.#reservations.get(name);
+    if (known === undefined) return;
+    this.#reservations.delete(name);
+    for (const meaning of known.means) this.#realm(meaning).delete(meaning.address.value);
+    this.#reservedBy.delete(reserverKey(known.object), name);
+    this.#madeBy.delete(makerKey(known.object), name);
+  }
+
+  #realm(meaning: ReservationParts): IntervalSet {
+    const space = realmOf(meaning);
+    const found = this.#realms.get(space) ?? new IntervalSet();
+    this.#realms.set(space, found);
+    return found;
+  }
+}
+
+function realmOf({ networkName, address }: ReservationParts): Space {
+  return realmSpace(networkName, address.family);
+}
+
+/** Whether a pool is of that network. The pool of a node's slice has the node's name behind the network's. */
+function isWithin({ networkName }: Pool, network: string): boolean {
+  return networkName === network || network === "" || networkName.startsWith(`${network}-`);
+}
+
+function sameCidr(a: Cidr, b: Cidr): boolean {
+  return a.family === b.family && a.base === b.base && a.prefix === b.prefix;
+}
+
+function sameOwner(a: IPAllocation, b: IPAllocation): boolean {
+  return a.podref === b.podref && a.ifname === b.ifname;
+}
+
+function remove(index: Index<string, Held>, key: string, record: PoolRecord, entry: Entry): void {
+  for (const held of index.get(key)) {
+    if (held.record === record && held.entry === entry) index.delete(key, held);
+  }
+}
+
+function reserverKey({ spec }: OverlappingRangeIPReservation): string {
+  return ownerKey(spec.podref, spec.ifname ?? "");
+}
+
+function makerKey({ spec }: OverlappingRangeIPReservation): string {
+  return `${spec.containerid ?? ""}/${spec.ifname ?? ""}`;
+}
+
+function ownerKey(podref: string, ifname: string): string {
+  return `${podref}/${ifname}`;
+}
