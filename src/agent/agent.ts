@@ -80,7 +80,7 @@ export class Agent {
       jsonLog(write, this.#settings.logLevel, clock.now)(level, msg, fields);
     this.#stores = new Stores({
       clock,
-      open: (choice) => openStore(choice, 0, true),
+      open: (choice) => openStore(choice, { patience: 0, staying: true, clock, log: this.#log }),
       committed: (changes) => metrics.committed(changes),
     });
     this.#calls = new Calls({

@@ -63,7 +63,7 @@ function addressesOf(results: readonly Result<readonly Outcome[], StoreError>[])
 describe("group commit", () => {
   test("what waits together is committed together, in the order of arrival, and each gets its own answer", async () => {
     const watched = new Watched();
-    const store = watched.batching.for(PATIENT, "s");
+    const store = watched.batching.for(PATIENT, { name: "s" });
     const results = await Promise.all(pods(300).map((change) => store.commit([change])));
     expect(watched.commits).toEqual([128, 128, 44]);
     expect(addressesOf(results)).toEqual(
@@ -76,8 +76,8 @@ describe("group commit", () => {
     const watched = new Watched();
     watched.fail = () => (watched.now < 1000 ? failure("store_busy") : undefined);
     const [hasty, patient] = await Promise.all([
-      watched.batching.for({ deadline: 500, gone: () => false }, "s").commit(pods(1)),
-      watched.batching.for(PATIENT, "s").commit(pods(2).slice(1)),
+      watched.batching.for({ deadline: 500, gone: () => false }, { name: "s" }).commit(pods(1)),
+      watched.batching.for(PATIENT, { name: "s" }).commit(pods(2).slice(1)),
     ]);
     expect(hasty.ok ? "" : hasty.error.code).toBe("store_busy");
     expect(patient.ok).toBe(true);
@@ -86,7 +86,7 @@ describe("group commit", () => {
 
   test("for a caller that has hung up nothing is written", async () => {
     const watched = new Watched();
-    const gone = await watched.batching.for({ ...PATIENT, gone: () => true }, "s").commit(pods(1));
+    const gone = await watched.batching.for({ ...PATIENT, gone: () => true }, { name: "s" }).commit(pods(1));
     expect(gone.ok).toBe(false);
     expect(watched.commits).toEqual([]);
   });
@@ -95,14 +95,14 @@ describe("group commit", () => {
     const watched = new Watched();
     const isBad = (change: Change) => change.kind === "acquire" && change.owner.pod.name === "p1";
     watched.fail = (changes) => (changes.some(isBad) ? failure("store_bug") : undefined);
-    const store = watched.batching.for(PATIENT, "s");
+    const store = watched.batching.for(PATIENT, { name: "s" });
     const results = await Promise.all(pods(4).map((change) => store.commit([change])));
     expect(results.map(({ ok }) => ok)).toEqual([true, false, true, true]);
   });
 
   test("a store that throws is an error, and the next batch is served", async () => {
     const watched = new Watched();
-    const store = watched.batching.for(PATIENT, "s");
+    const store = watched.batching.for(PATIENT, { name: "s" });
     watched.fail = () => {
       throw new Error("broken");
     };

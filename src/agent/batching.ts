@@ -38,16 +38,19 @@ export class Batching {
   readonly #options: BatchingOptions;
   readonly #queue: Waiting[] = [];
   #running = false;
+  /** Commits under way in a store that takes several at once. */
+  #alone = 0;
 
   constructor(options: BatchingOptions) {
     this.#options = options;
   }
 
   /** The store as one caller sees it. */
-  for(caller: Caller, name: string): Store {
+  for(caller: Caller, { name, parallel = false }: Pick<Store, "name" | "parallel">): Store {
     return {
       name,
-      commit: (changes) => this.#commit(changes, caller),
+      parallel,
+      commit: (changes) => (parallel ? this.#commitAlone(changes, caller) : this.#commit(changes, caller)),
       preview: (request) => this.#read(caller, (store) => store.preview(request)),
       claims: (filter) => this.#read(caller, (store) => store.claims(filter)),
       pools: () => this.#read(caller, (store) => store.pools()),
@@ -56,7 +59,20 @@ export class Batching {
   }
 
   get idle(): boolean {
-    return !this.#running && this.#queue.length === 0;
+    return !this.#running && this.#queue.length === 0 && this.#alone === 0;
+  }
+
+  /** For a store that joins commits itself: no caller waits behind another. */
+  async #commitAlone(
+    changes: readonly Change[],
+    { deadline, gone }: Caller,
+  ): Promise<Result<readonly Outcome[], StoreError>> {
+    const patience = deadline - this.#options.clock.elapsed();
+    if (patience <= 0 || gone()) return err(GAVE_UP);
+    this.#alone++;
+    const result = await this.#put(changes, patience);
+    this.#alone--;
+    return result;
   }
 
   #commit(changes: readonly Change[], caller: Caller): Promise<Result<readonly Outcome[], StoreError>> {
@@ -89,12 +105,15 @@ export class Batching {
     this.#running = false;
   }
 
-  async #write(batch: readonly Waiting[]): Promise<Result<readonly Outcome[], StoreError>> {
+  #write(batch: readonly Waiting[]): Promise<Result<readonly Outcome[], StoreError>> {
+    return this.#put(batch.flatMap((waiting) => waiting.changes));
+  }
+
+  async #put(changes: readonly Change[], patience?: number): Promise<Result<readonly Outcome[], StoreError>> {
     const store = this.#options.open();
     if (!store.ok) return store;
-    const changes = batch.flatMap((waiting) => waiting.changes);
     try {
-      const result = await store.value.commit(changes);
+      const result = await store.value.commit(changes, patience);
       if (result.ok) this.#options.committed?.(changes.length);
       return result;
     } catch (error) {

@@ -5,10 +5,10 @@ import type { Host } from "../ipam/host.ts";
 import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
 import { logOf, netnsId, PATIENCE } from "../ipam/machine.ts";
 import type { Log, LogLevel } from "../log.ts";
+import { Turns } from "../turns.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
-import { Turns } from "../turns.ts";
 
 /** Who sent a call. */
 export type Peer = {

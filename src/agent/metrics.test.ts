@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { Turns } from "../turns.ts";
 import { Registry } from "./metrics.ts";
 import { DEFAULT_SETTINGS, readSettings } from "./options.ts";
-import { Turns } from "../turns.ts";
 
 test("metrics are rendered in the text format of Prometheus, labels escaped, buckets cumulative", () => {
   const registry = new Registry();

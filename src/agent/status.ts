@@ -23,6 +23,8 @@ export type Status = {
 export type StoreStatus = {
   readonly store: string;
   readonly error?: string;
+  /** What an administrator should look at. */
+  readonly notes: readonly string[];
   readonly pools: readonly { network: string; range: string; total: string; used: string; free: string }[];
 };
 
@@ -40,14 +42,14 @@ export type Owed = {
 const SHOWN = 100;
 
 export async function storeStatus(stores: Stores): Promise<readonly StoreStatus[]> {
-  return (await stores.pools()).map(({ store, pools }) => {
-    if (!pools.ok) return { store, error: `${pools.error.message} (${pools.error.hint})`, pools: [] };
+  return (await stores.pools()).map(({ store, pools, notes }) => {
+    if (!pools.ok) return { store, error: `${pools.error.message} (${pools.error.hint})`, notes, pools: [] };
     const rows = pools.value.map(({ pool, used }) => {
       const total = poolCapacity(pool);
       const counts = { total: String(total), used: String(used), free: String(total - used) };
       return { network: pool.networkName, range: formatCidr(pool.range), ...counts };
     });
-    return { store, pools: rows };
+    return { store, notes, pools: rows };
   });
 }
 

@@ -23,6 +23,14 @@ export type StoresOptions = {
   readonly committed: (changes: number) => void;
 };
 
+/** What an open store says of itself. */
+export type OpenStore = {
+  readonly store: string;
+  readonly pools: Result<readonly PoolUsage[], StoreError>;
+  /** What an administrator should look at. */
+  readonly notes: readonly string[];
+};
+
 /** The stores that the agent keeps open, one for each that a configuration names. */
 export class Stores {
   readonly #entries = new Map<string, Entry>();
@@ -38,13 +46,18 @@ export class Stores {
     const entry = this.#entries.get(key) ?? this.#add(key, choice);
     entry.lastUse = this.#options.clock.now();
     const opened = this.#open(entry);
-    return opened.ok ? ok(entry.batching.for(caller, opened.value.name)) : opened;
+    return opened.ok ? ok(entry.batching.for(caller, opened.value)) : opened;
   }
 
   /** How full the pools of the open stores are, store by store. */
-  async pools(): Promise<{ store: string; pools: Result<readonly PoolUsage[], StoreError> }[]> {
+  async pools(): Promise<OpenStore[]> {
     const open = [...this.#entries.values()].flatMap(({ open }) => (open ? [open.store] : []));
-    return Promise.all(open.map(async (store) => ({ store: store.name, pools: await store.pools() })));
+    return Promise.all(
+      open.map(async (store) => {
+        const pools = await store.pools();
+        return { store: store.name, pools, notes: store.notes?.() ?? [] };
+      }),
+    );
   }
 
   /** Closes all; those that are needed again are opened anew, with today's files behind their names. */

@@ -31,7 +31,7 @@ export async function runCni(args: string[]): Promise<number> {
   const host = new Machine(
     logOf(stdin, (line) => process.stderr.write(line), systemClock),
     (choice) => {
-      const store = openStore(choice, PATIENCE);
+      const store = openStore(choice, { patience: PATIENCE });
       if (store.ok) opened = store.value;
       return store;
     },

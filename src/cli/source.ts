@@ -75,7 +75,7 @@ export function openSource(options: SourceOptions, purpose: "look" | "steer"): R
   const choice = chosenSource(options);
   if (choice.kind === "sqlite")
     return SqliteStore.open(choice.path, { patience: PATIENCE, readOnly: purpose === "look" });
-  return openStore(choice, PATIENCE);
+  return openStore(choice, { patience: PATIENCE });
 }
 
 /** Says why a store cannot answer; the exit code. */

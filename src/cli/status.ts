@@ -70,8 +70,9 @@ function render(status: Status): string {
     });
     parts.push(renderTable(["TYPE", "VERB", "CODE", "CALLS", "HALF IN", "99% IN"], rows));
   }
-  for (const { store, error, pools } of stores) {
+  for (const { store, error, notes = [], pools } of stores) {
     if (error !== undefined) parts.push(`${store}: ${error}\n`);
+    for (const note of notes) parts.push(`${store}: ${note}\n`);
     const rows = pools.map(({ network, range, total, used, free }) => {
       return [network || "-", range, short(total), used, short(free)];
     });

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { Client } from "../../src/kube/client.ts";
 import type { LogLevel } from "../../src/log.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
-import { Double } from "../apiserver/double.ts";
+import type { Double } from "../apiserver/double.ts";
 import type { Json } from "../apiserver/json.ts";
 import { upstreamCrds } from "../apiserver/manifests.ts";
 

@@ -34,7 +34,9 @@ const UNDO = 5_000;
 /** Another try is needed: what was known has turned out to be old. */
 const AGAIN = { code: "again" } as const;
 
-type Failure = { readonly code: "refused"; readonly error: AllocationError } | { readonly code: "api"; readonly error: ApiError };
+type Failure =
+  | { readonly code: "refused"; readonly error: AllocationError }
+  | { readonly code: "api"; readonly error: ApiError };
 
 /**
  * One ADD: reservations first, then the pools, then the answer. Whatever it has written is its own to take back when it
@@ -112,16 +114,17 @@ export class Acquisition {
     return err(AGAIN);
   }
 
-  async #carryOut(plan: Plan, view: PlanView): Promise<Result<Extract<Outcome, { kind: "acquired" }>, Failure | typeof AGAIN>> {
+  async #carryOut(
+    plan: Plan,
+    view: PlanView,
+  ): Promise<Result<Extract<Outcome, { kind: "acquired" }>, Failure | typeof AGAIN>> {
     const ops = plan.claims.map((claim) => this.#opOf(claim, plan));
     if (ops.some((op) => op === undefined)) return err(AGAIN);
     if (this.#request.overlapCheck) {
       const reserved = await this.#reserveAll(plan, view);
       if (!reserved.ok) return reserved;
     }
-    const results = await Promise.all(
-      plan.claims.map((claim, index) => this.#submit(claim, ops[index])),
-    );
+    const results = await Promise.all(plan.claims.map((claim, index) => this.#submit(claim, ops[index])));
     for (const [index, claim] of plan.claims.entries()) {
       if (results[index]?.kind === "done" && plan.created.includes(claim)) this.#written.push(claim);
     }
@@ -163,7 +166,8 @@ export class Acquisition {
     const { state, writer } = this.#tools;
     const name = state.bind(claim.pool);
     const was = state.pool(name)?.at(claim.address);
-    if (was) await writer(name, claim.pool).submit({ kind: "remove", address: claim.address, was }, this.#deadline);
+    if (was)
+      await writer(name, claim.pool).submit({ kind: "remove", address: claim.address, was }, this.#deadline);
   }
 
   #opOf(claim: Claim, plan: Plan): PoolOp | undefined {

@@ -1,6 +1,11 @@
 import type { Clock } from "../../clock.ts";
 import type { ApiError, KubeClient, KubeObject } from "../../kube/api.ts";
-import { IP_POOLS, type IPPool, type OverlappingRangeIPReservation, RESERVATIONS } from "../../kube/objects.ts";
+import {
+  IP_POOLS,
+  type IPPool,
+  type OverlappingRangeIPReservation,
+  RESERVATIONS,
+} from "../../kube/objects.ts";
 import { type Change, WatchCache } from "../../kube/watch-cache.ts";
 import type { Log } from "../../log.ts";
 import { ok, type Result } from "../../result.ts";
@@ -34,9 +39,19 @@ export class CachedSource implements Source, Sink {
       project: whole,
     });
     this.#reader = new Reader(client, clock, state, this);
-    this.#pools.onChange((change) => follow(change, (pool) => state.putPool(pool), (pool) => state.dropPool(pool.metadata.name, pool)));
+    this.#pools.onChange((change) =>
+      follow(
+        change,
+        (pool) => state.putPool(pool),
+        (pool) => state.dropPool(pool.metadata.name, pool),
+      ),
+    );
     this.#reservations.onChange((change) =>
-      follow(change, (object) => state.putReservation(object), (object) => state.dropReservation(object)),
+      follow(
+        change,
+        (object) => state.putReservation(object),
+        (object) => state.dropReservation(object),
+      ),
     );
     this.#pools.start();
     this.#reservations.start();
@@ -65,7 +80,10 @@ export class CachedSource implements Source, Sink {
     const changed = [...versions.value].filter(
       ([name, version]) => this.#state.pool(name)?.object.metadata.resourceVersion !== version,
     );
-    return this.#reader.pools(changed.map(([name]) => name), deadline);
+    return this.#reader.pools(
+      changed.map(([name]) => name),
+      deadline,
+    );
   }
 
   async learnReservations(): Promise<Result<void, ApiError>> {

@@ -23,7 +23,9 @@ export async function checkCrds(client: KubeClient, timeout: number): Promise<st
       if (crd.error.code === "not_found") found.push(`the CustomResourceDefinition ${name} is not installed`);
       continue;
     }
-    const served = crd.value.spec.versions.find((candidate) => candidate.name === version && candidate.served);
+    const served = crd.value.spec.versions.find(
+      (candidate) => candidate.name === version && candidate.served,
+    );
     if (!served) found.push(`the CustomResourceDefinition ${name} does not serve ${version}`);
     else if (plural === IP_POOLS.plural) found.push(...pruned(name, served.schema?.openAPIV3Schema));
   }

@@ -1,5 +1,5 @@
 import type { Acquire } from "../../allocation/claim.ts";
-import { type Clock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { KubeClient } from "../../kube/api.ts";
 import { NODES, PODS } from "../../kube/objects.ts";
 import type { State } from "./state.ts";

@@ -123,7 +123,8 @@ export class PoolWriter {
     const { error } = answer;
     for (const job of batch) job.error = error;
     if (error.retry === "transient" && !error.maybeDone) return batch;
-    if (error.retry === "conflict" || error.maybeDone) return (await this.#refresh()) ? this.#settle(batch, true) : batch;
+    if (error.retry === "conflict" || error.maybeDone)
+      return (await this.#refresh()) ? this.#settle(batch, true) : batch;
     const isOfObject = error.code === "too_large" || error.code === "invalid" || error.code === "bad_request";
     if (!isOfObject || batch.length === 1) return this.#fail(batch, error);
     return this.#divide(batch);
@@ -151,7 +152,9 @@ export class PoolWriter {
       const patch = poolPatch(record.pool, record.object, ops);
       return client.patch(IP_POOLS, { name, namespace }, { type: "json", patch }, { timeout });
     }
-    const puts = ops.flatMap((op) => (op.kind === "put" ? [[offsetOf(pool, op.address), op.allocation]] : []));
+    const puts = ops.flatMap((op) =>
+      op.kind === "put" ? [[offsetOf(pool, op.address), op.allocation]] : [],
+    );
     const object: IPPool = {
       apiVersion: apiVersionOf(IP_POOLS),
       kind: IP_POOLS.kind,

@@ -9,7 +9,11 @@ import type { Held } from "./state.ts";
 type Given = Result<readonly Claim[], ApiError>;
 
 /** DEL: what this interface of this sandbox holds, whatever the configuration says by now. */
-export async function release(change: Release, deadline: number, tools: Tools): Promise<Result<Outcome, ApiError>> {
+export async function release(
+  change: Release,
+  deadline: number,
+  tools: Tools,
+): Promise<Result<Outcome, ApiError>> {
   const { state, source } = tools;
   const known = await source.all(deadline);
   if (!known.ok) return known;
@@ -27,7 +31,11 @@ export async function release(change: Release, deadline: number, tools: Tools): 
 }
 
 /** GC: what this node holds for a network, but for the attachments that still exist. */
-export async function collect(change: Collect, deadline: number, tools: Tools): Promise<Result<Outcome, ApiError>> {
+export async function collect(
+  change: Collect,
+  deadline: number,
+  tools: Tools,
+): Promise<Result<Outcome, ApiError>> {
   const { state, source } = tools;
   const known = await source.all(deadline);
   if (!known.ok) return known;
@@ -54,7 +62,11 @@ async function freeAll(held: readonly Held[], deadline: number, tools: Tools): P
 }
 
 /** Takes an entry out of its pool, then its reservation away; undefined if it was not that owner's any more. */
-async function free(held: Held, deadline: number, tools: Tools): Promise<Result<Claim | undefined, ApiError>> {
+async function free(
+  held: Held,
+  deadline: number,
+  tools: Tools,
+): Promise<Result<Claim | undefined, ApiError>> {
   const { state, writer, reserver } = tools;
   const { record, entry } = held;
   const claim = state.claim(held);

@@ -51,7 +51,9 @@ export class Reserver {
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return { kind: "failed", error: last };
       const wanted = reservationOf(claim, client.namespace);
-      const answer = await (mine ? this.#adopt(mine, wanted, timeout) : client.create(RESERVATIONS, wanted, { timeout }));
+      const answer = await (mine
+        ? this.#adopt(mine, wanted, timeout)
+        : client.create(RESERVATIONS, wanted, { timeout }));
       if (answer.ok) {
         sink.putReservation(answer.value);
         return { kind: "reserved", object: answer.value, isNew: true };
@@ -85,7 +87,10 @@ export class Reserver {
       const { name, namespace = client.namespace, uid, resourceVersion } = current.metadata;
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return err(last);
-      const only = { ...(uid !== undefined && { uid }), ...(resourceVersion !== undefined && { resourceVersion }) };
+      const only = {
+        ...(uid !== undefined && { uid }),
+        ...(resourceVersion !== undefined && { resourceVersion }),
+      };
       const answer = await client.delete(RESERVATIONS, { name, namespace }, { timeout, ...only });
       if (answer.ok || answer.error.code === "not_found") {
         sink.dropReservation(current);
@@ -128,7 +133,12 @@ export class Reserver {
       { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
       { op: "replace", path: "/spec", value: wanted.spec },
     ] as const;
-    return this.#options.client.patch(RESERVATIONS, { name, namespace }, { type: "json", patch }, { timeout });
+    return this.#options.client.patch(
+      RESERVATIONS,
+      { name, namespace },
+      { type: "json", patch },
+      { timeout },
+    );
   }
 
   #taken({ pool, address }: Claim): ReserveResult {
@@ -159,7 +169,9 @@ function reservationOf(claim: Claim, namespace: string): OverlappingRangeIPReser
 
 function isOurs({ spec }: OverlappingRangeIPReservation, { owner }: Claim): boolean {
   const { pod, ifname } = ownerOf(spec);
-  return podRef(pod) === podRef(owner.pod) && samePod(pod, owner.pod) && (ifname === "" || ifname === owner.ifname);
+  return (
+    podRef(pod) === podRef(owner.pod) && samePod(pod, owner.pod) && (ifname === "" || ifname === owner.ifname)
+  );
 }
 
 function isSameHolder(a: OverlappingRangeIPReservation, b: OverlappingRangeIPReservation): boolean {

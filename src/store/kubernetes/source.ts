@@ -157,9 +157,7 @@ export class Reader {
   }
 }
 
-async function both(
-  ...reads: readonly Promise<Result<void, ApiError>>[]
-): Promise<Result<void, ApiError>> {
+async function both(...reads: readonly Promise<Result<void, ApiError>>[]): Promise<Result<void, ApiError>> {
   const results = await Promise.all(reads);
   return results.find((read) => !read.ok) ?? ok(undefined);
 }

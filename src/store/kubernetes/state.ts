@@ -142,7 +142,9 @@ export class State implements Sink {
     return [
       ...this.#unreadable.values(),
       ...odd,
-      ...nameless.map(({ object }) => `the reservation ${object.metadata.name} has a name that is no address`),
+      ...nameless.map(
+        ({ object }) => `the reservation ${object.metadata.name} has a name that is no address`,
+      ),
     ];
   }
 
@@ -163,7 +165,9 @@ export class State implements Sink {
 
   /** The reservations that this sandbox has made for this interface. */
   reservedIn(sandbox: string, ifname: string): Reservation[] {
-    return [...this.#madeBy.get(`${sandbox}/${ifname}`)].flatMap((name) => this.#reservations.get(name) ?? []);
+    return [...this.#madeBy.get(`${sandbox}/${ifname}`)].flatMap(
+      (name) => this.#reservations.get(name) ?? [],
+    );
   }
 
   realm(space: Space): IntervalSet | undefined {
@@ -202,7 +206,8 @@ export class State implements Sink {
     const { pod, ifname } = ownerOf(entry.allocation);
     const found = this.reservedFor(pod, ifname).find(({ means }) =>
       means.some(
-        ({ networkName, address }) => sameAddress(address, entry.address) && isWithin(record.pool, networkName),
+        ({ networkName, address }) =>
+          sameAddress(address, entry.address) && isWithin(record.pool, networkName),
       ),
     );
     const isSecond = (other: Held) =>

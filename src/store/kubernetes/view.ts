@@ -5,8 +5,8 @@ import type { View } from "../../allocation/plan.ts";
 import { type Pool, poolSpace, realmSpace, type Space } from "../../allocation/pool.ts";
 import { type Address, type Family, sameAddress } from "../../ip/address.ts";
 import type { Interval } from "../../ip/interval.ts";
-import { ownerOf } from "./entry.ts";
 import type { Claimed } from "./claimed.ts";
+import { ownerOf } from "./entry.ts";
 import type { Held, Reservation, State } from "./state.ts";
 
 /** The state as one acquisition may see it. */
