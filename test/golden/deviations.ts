@@ -3,6 +3,9 @@ import type { Answer } from "./replay.ts";
 /** A recorded case that Berth answers differently on purpose: why, and what it answers instead. */
 export type Deviation = { reason: string; answer?: Answer; held?: string[] };
 
+/** On a cluster the names of the objects count too; a deviation that does not give them leaves them to its `held`. */
+export type ClusterDeviation = Deviation & { names?: string[] };
+
 const given = (...addresses: string[]): Answer => {
   return { exit: 0, result: { cniVersion: "1.0.0", ips: addresses.map((address) => ({ address })) } };
 };
@@ -102,19 +105,61 @@ export const DEVIATIONS: { readonly [name: string]: Deviation } = {
 /** Recorded with the configuration as it is, because the missing store is what they are about. */
 export const WITHOUT_STORE = new Set(["whereabouts/err-no-kubeconfig"]);
 
-/** Cases that mean nothing without a cluster; they follow with the Kubernetes store. */
+const EMPTY_POOL = { reason: "no pool object is made before there is something to put into it", names: [] };
+
+/** What differs on a cluster only. */
+export const CLUSTER_DEVIATIONS: { readonly [name: string]: ClusterDeviation } = {
+  "whereabouts/add-overlap-reservation-same-pod": {
+    reason: "another interface of the same pod is another owner: two interfaces never share an address",
+    answer: given("10.1.0.2/24"),
+    held: ["10.1.0.0/24 0a010002 default/pod-1 cid1 net1"],
+    names: [
+      "pool 10.1.0.0-24",
+      "reservation 10.1.0.1 default/pod-1 net9",
+      "reservation 10.1.0.2 default/pod-1 net1",
+    ],
+  },
+  "whereabouts/add-pool-range-differs": {
+    reason:
+      "a pool that contradicts its name is refused; upstream writes an offset that means another address",
+    answer: refused(999),
+    held: ["10.99.0.0/24 0a630001 default/x x net1"],
+    names: ["pool 10.1.0.0-24"],
+  },
+  "whereabouts/add-exclude-everything": EMPTY_POOL,
+  "whereabouts/del-unknown-empty-cluster": EMPTY_POOL,
+  "whereabouts/err-range-31": EMPTY_POOL,
+  "whereabouts/err-range-v6-128": EMPTY_POOL,
+  "whereabouts/gc-1.1.0": {
+    reason: "upstream's CRD prunes network and node of a record: whose it is is left to the reconciler",
+  },
+  "whereabouts/err-apiserver-down": {
+    reason: "the runtime is told to try again later, and that no answer came",
+    answer: refused(11),
+  },
+  "whereabouts/err-kubeconfig-garbage": {
+    reason: "try again later: once the file is right the same call succeeds, and a DEL is not lost meanwhile",
+    answer: refused(11),
+  },
+};
+
+/** Cases that mean nothing without a cluster. */
 export const NEEDS_CLUSTER: { readonly [name: string]: string } = {
   "whereabouts/add-lease-held": "is about upstream's Lease",
-  "whereabouts/add-node-slice-dual-stack": "needs a NodeSlicePool",
-  "whereabouts/add-node-slice-range-start-ignored": "needs a NodeSlicePool",
-  "whereabouts/add-node-slice-second": "needs a NodeSlicePool",
   "whereabouts/add-overlap-reservation-same-pod": "starts with reservation objects",
   "whereabouts/add-overlap-stale-reservation": "starts with reservation objects",
   "whereabouts/add-pool-range-differs": "starts with an IPPool object",
   "whereabouts/err-apiserver-down": "is about an API server that does not answer",
   "whereabouts/err-kubeconfig-garbage": "is about a kubeconfig",
+  "whereabouts/err-pool-range-garbage": "starts with an IPPool object",
+};
+
+/** Cases of Fast IPAM, which follows. */
+export const NEEDS_SLICES: { readonly [name: string]: string } = {
+  "whereabouts/add-node-slice-dual-stack": "needs a NodeSlicePool",
+  "whereabouts/add-node-slice-range-start-ignored": "needs a NodeSlicePool",
+  "whereabouts/add-node-slice-second": "needs a NodeSlicePool",
   "whereabouts/err-node-slice-exhausted": "needs a NodeSlicePool",
   "whereabouts/err-node-slice-no-pool": "is about a missing NodeSlicePool",
   "whereabouts/err-node-slice-unknown-node": "needs a NodeSlicePool",
-  "whereabouts/err-pool-range-garbage": "starts with an IPPool object",
 };

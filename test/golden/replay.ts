@@ -15,7 +15,9 @@ export type Case = Call & {
   files?: Record<string, string>;
   seed?: unknown[];
   before?: Call[];
-  kubeObjectsAfter?: { kind: string }[] | null;
+  kubeObjectsAfter?:
+    | { kind: string; name?: string; spec?: PoolObject["spec"] & { podref?: string; ifname?: string } }[]
+    | null;
 };
 
 /** What a call gave: the result of an ADD as JSON, or the code of an error. */
@@ -126,7 +128,7 @@ function readAnswer(stdout: string): unknown {
 }
 
 /** Network address plus offset in hexadecimal, worked out apart from the code under test. */
-function hexAddress(range: string, offset: bigint): string {
+export function hexAddress(range: string, offset: bigint): string {
   const [text = ""] = range.split("/");
   if (!text.includes(":")) {
     const base = text.split(".").reduce((value, part) => value * 256n + BigInt(part), 0n);
