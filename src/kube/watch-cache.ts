@@ -39,6 +39,15 @@ const LONGEST_PAUSE = 30_000;
 /** The server sends a bookmark about every minute: a stream that is silent for longer may be cut without anyone noticing. */
 const SILENCE = 150_000;
 
+/** Silent too is a stream that waits for a version of the future: etcd was restored from a backup. A list tells. */
+const SILENT: ApiError = {
+  code: "expired",
+  retry: "conflict",
+  maybeDone: false,
+  message: `a watch was silent for ${SILENCE / 1000} s`,
+  hint: "list anew",
+};
+
 /**
  * Keeps what is of interest of all objects of a kind: lists them, then watches. Changes are told in order, as they come. Knows
  * how old its knowledge is. Never gives up: what goes wrong is logged, kept in `lastError`, and tried again.
@@ -52,7 +61,6 @@ export class WatchCache<T extends KubeObject, V> {
   /** The options that lists and watches share. */
   readonly #scope: Pick<ListOptions, "namespace" | "labelSelector" | "fieldSelector" | "metadataOnly">;
   #running: Promise<void> | undefined;
-  #revision = "";
   #isSynced = false;
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #lastError: ApiError | undefined;
@@ -92,7 +100,7 @@ export class WatchCache<T extends KubeObject, V> {
 
   /** The version of the whole collection that is known. */
   get revision(): string {
-    return this.#revision;
+    return this.#objects.horizon;
   }
 
   /** What went wrong last, if it has not gone well since. */
@@ -130,7 +138,7 @@ export class WatchCache<T extends KubeObject, V> {
 
   /** Takes over what the server answered to a write or read of ours, at once; the watch says it again later. */
   put(object: T): void {
-    this.#tell(this.#objects.put(object));
+    this.#tell(this.#objects.learn(object));
   }
 
   /** As `put` for an object that we have deleted, or that was not found. */
@@ -149,7 +157,7 @@ export class WatchCache<T extends KubeObject, V> {
       if (this.#stop.signal.aborted) return;
       if (result.ok) this.#lastError = undefined;
       else this.#note(result.error);
-      isListed = result.ok || (isListed && result.error.code !== "expired");
+      isListed = result.ok || (isListed && !needsList(result.error));
       const isProgress = this.#confirmedAt > before;
       if (isProgress) attempt = 0;
       // A stream that ended in good order goes on at once, unless the server ends every one at once.
@@ -172,7 +180,6 @@ export class WatchCache<T extends KubeObject, V> {
     if (!listed.ok) return listed;
     const { items, resourceVersion } = listed.value;
     const changes = this.#objects.replace(items, resourceVersion, deletes);
-    this.#revision = resourceVersion;
     this.#confirmedAt = startedAt;
     this.#isSynced = true;
     this.#synced.resolve();
@@ -195,7 +202,7 @@ export class WatchCache<T extends KubeObject, V> {
       resource,
       {
         signal: AbortSignal.any([this.#stop.signal, silent.signal]),
-        resourceVersion: this.#revision,
+        resourceVersion: this.#objects.horizon,
         // Spread, so that the watches of a cluster do not all start anew at once.
         timeoutSeconds: Math.round(300 + clock.random() * 300),
         ...this.#scope,
@@ -203,7 +210,7 @@ export class WatchCache<T extends KubeObject, V> {
       (event) => this.#take(event),
     );
     watchdog.cancel();
-    return silent.signal.aborted ? ok(undefined) : ended;
+    return silent.signal.aborted ? err(SILENT) : ended;
   }
 
   #take(event: WatchEvent<T>): void {
@@ -211,10 +218,9 @@ export class WatchCache<T extends KubeObject, V> {
     this.#confirmedAt = this.#options.clock.elapsed();
     this.#lastError = undefined;
     if (event.type === "BOOKMARK") {
-      this.#revision = event.resourceVersion;
+      this.#objects.confirm(event.resourceVersion);
       return;
     }
-    this.#revision = event.object.metadata.resourceVersion ?? this.#revision;
     this.#tell(
       event.type === "DELETED" ? this.#objects.deleted(event.object) : this.#objects.put(event.object),
     );
@@ -246,4 +252,9 @@ export class WatchCache<T extends KubeObject, V> {
       hint: `check that ${client.server} is up and not overloaded`,
     };
   }
+}
+
+/** Whether a watch cannot go on from where it was. */
+function needsList({ code, message }: ApiError): boolean {
+  return code === "expired" || message.includes("Too large resource version");
 }
