@@ -1,7 +1,7 @@
 /** One command: what the help and the completion say of it. Its code is loaded when it runs. */
 export type Command = {
   readonly name: string;
-  readonly group: "look" | "steer" | "check" | "node" | "other";
+  readonly group: "look" | "steer" | "check" | "node" | "cluster" | "other";
   /** What follows the name. */
   readonly usage: string;
   readonly summary: string;
@@ -157,6 +157,15 @@ export const COMMANDS: readonly Command[] = [
     flags: ["--bin-dir", "--remove"],
     ownHelp: true,
     run: async (args) => (await import("./install/index.ts")).runInstall(args),
+  },
+  {
+    name: "operator",
+    group: "cluster",
+    usage: "",
+    summary: "make attachments and workloads from the Network object",
+    flags: ["--namespace", "--image", "--adopt", "--kubeconfig", "--context", "--log-level"],
+    ownHelp: true,
+    run: async (args) => (await import("./operator.ts")).runOperator(args),
   },
   {
     name: "completion",

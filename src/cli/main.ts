@@ -6,6 +6,7 @@ const GROUPS: Record<Command["group"], string> = {
   check: "Check and plan",
   steer: "Steer: each says what it would do, --yes does it",
   node: "On a node",
+  cluster: "In a cluster",
   other: "Other",
 };
 

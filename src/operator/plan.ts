@@ -44,7 +44,7 @@ export function planOf(snapshot: Snapshot, options: PlanOptions): Plan {
   const { network, reading } = snapshot;
   const { settings, adopts } = options;
   const triggers = reading.isEnabled
-    ? both(reading.triggers, triggersOfOthers(snapshot.attachments, adopts))
+    ? both(reading.triggers, triggersOfStaying(snapshot, adopts))
     : NO_TRIGGER;
   const actions: Action[] = [];
   const problems: Problem[] = [];
@@ -74,10 +74,7 @@ export function planOf(snapshot: Snapshot, options: PlanOptions): Plan {
       }
     }
   }
-  const keep = new Set([
-    ...wanted.map(({ manifest }) => idOf(manifest)),
-    ...reading.kept.map(({ namespace, name }) => `NetworkAttachmentDefinition ${namespace}/${name}`),
-  ]);
+  const keep = new Set([...wanted.map(({ manifest }) => idOf(manifest)), ...reading.kept.map(attachmentId)]);
   if (reading.isComplete) actions.push(...removals(live.values(), keep, adopts));
   return { actions, problems, triggers };
 }
@@ -90,11 +87,17 @@ function removals(live: Iterable<KubeObject>, keep: ReadonlySet<string>, adopts:
     .map((object) => ({ do: "delete", object, path: nameOf(object) }));
 }
 
-function triggersOfOthers(attachments: readonly KubeObject[], adopts: boolean): Triggers {
+/** What needs workloads besides the entries: attachments of users, and those that stay although their entry is broken. */
+function triggersOfStaying({ attachments, reading }: Snapshot, adopts: boolean): Triggers {
+  const kept = new Set(reading.kept.map(attachmentId));
   return attachments
-    .filter((object) => !isOurs(object, adopts))
+    .filter((object) => !reading.isComplete || kept.has(idOf(object)) || !isOurs(object, adopts))
     .map((object) => triggersOfText(String(Object(Object(object).spec).config ?? "")))
     .reduce(both, NO_TRIGGER);
+}
+
+function attachmentId({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `NetworkAttachmentDefinition ${namespace}/${name}`;
 }
 
 function idOf({ kind, metadata }: KubeObject): string {

@@ -1,0 +1,98 @@
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { systemClock } from "../clock.ts";
+import type { KubeClient } from "../kube/api.ts";
+import { connect } from "../kube/connect.ts";
+import { inCluster } from "../kube/in-cluster.ts";
+import { loadKubeconfig } from "../kube/kubeconfig.ts";
+import { Election } from "../kube/leader.ts";
+import { jsonLog, type Log, type LogLevel } from "../log.ts";
+import { Operator } from "../operator/operator.ts";
+import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
+import { err, ok, type Result } from "../result.ts";
+
+const HELP = `usage: berth operator [OPTIONS]
+
+Makes the attachments and workloads that the Network of operator.openshift.io/v1 named cluster asks for, and the workloads that
+attachments made by users need. Of several copies an elected one works. Log lines (JSON) go to standard error.
+
+  --namespace NAMESPACE   of the workloads and of the Lease      POD_NAMESPACE, else ${DEFAULTS.namespace}
+  --image IMAGE           of the workloads                       ${DEFAULTS.image}
+  --adopt                 take over what the Cluster Network Operator made; only where that no longer runs
+  --kubeconfig FILE       the cluster                            the pod's own service account
+  --context NAME          the context of the kubeconfig          its current one
+  --log-level LEVEL       debug, verbose, error or panic         verbose
+
+What it makes carries the label app.kubernetes.io/managed-by=berth-operator; it changes and deletes nothing else.
+Exit codes: 0 stopped by SIGTERM or SIGINT; 1 cannot start, with the reason; 2 wrong usage.
+`;
+
+const OPTIONS = {
+  namespace: { type: "string" },
+  image: { type: "string", default: DEFAULTS.image },
+  adopt: { type: "boolean", default: false },
+  kubeconfig: { type: "string" },
+  context: { type: "string" },
+  "log-level": { type: "string", default: "verbose" },
+  help: { type: "boolean", default: false },
+} as const;
+
+const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
+
+/** `berth operator`: works until it is told to stop. */
+export async function runOperator(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const level = LEVELS.find((known) => known === values["log-level"]);
+  if (level === undefined) return complain(`--log-level is one of ${LEVELS.join(", ")}`, 2);
+  const log = jsonLog((line) => process.stderr.write(line), level, systemClock.now);
+  const namespace = values.namespace ?? (process.env.POD_NAMESPACE || DEFAULTS.namespace);
+  const client = openCluster(values.kubeconfig, values.context);
+  if (!client.ok) return complain(client.error, 1);
+
+  const settings = { ...DEFAULTS, namespace, image: values.image };
+  const election = elect(client.value, log, namespace, (signal) =>
+    new Operator({ client: client.value, clock: systemClock, log, settings, adopts: values.adopt }).run(
+      signal,
+    ),
+  );
+  election.start();
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+  });
+  await election.stop();
+  client.value.close();
+  return 0;
+}
+
+function elect(
+  client: KubeClient,
+  log: Log,
+  namespace: string,
+  lead: (signal: AbortSignal) => Promise<void>,
+): Election {
+  // A name may be used again by another process while the work of the first still goes on.
+  const identity = `${process.env.POD_NAME || hostname()}_${crypto.randomUUID()}`;
+  return new Election({ client, clock: systemClock, log, name: "berth-operator", namespace, identity, lead });
+}
+
+function openCluster(
+  kubeconfig: string | undefined,
+  context: string | undefined,
+): Result<KubeClient, string> {
+  const connection =
+    kubeconfig === undefined
+      ? inCluster(process.env, systemClock)
+      : loadKubeconfig(kubeconfig, { clock: systemClock, ...(context !== undefined && { context }) });
+  if (connection.ok) return ok(connect(connection.value, systemClock, { userAgent: "berth-operator" }));
+  const { path, message, hint } = connection.error;
+  return err(`${path}: ${message} (${hint})`);
+}
+
+function complain(why: string, exit: number): number {
+  process.stderr.write(`berth operator: ${why}\n`);
+  return exit;
+}

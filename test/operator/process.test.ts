@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
+import { until } from "./lab.ts";
+
+/** The operator as a process, twice, against an API server with a port. */
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+
+let server: RunningApiServer;
+const children: Subprocess[] = [];
+
+beforeAll(async () => {
+  server = await startApiServer({ crds: "berth", namespaces: ["berth"] });
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await Promise.all(children.map((child) => child.exited));
+  await server.stop();
+});
+
+function start(name: string): { child: Subprocess; log: () => string } {
+  let text = "";
+  const child = Bun.spawn(
+    [process.execPath, MAIN, "operator", "--namespace", "berth", "--kubeconfig", server.kubeconfigPath],
+    { env: { ...process.env, POD_NAME: name }, stdout: "ignore", stderr: "pipe" },
+  );
+  void (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr) text += decoder.decode(chunk, { stream: true });
+  })();
+  children.push(child);
+  return { child, log: () => text };
+}
+
+const objects = (group: string, plural: string) => server.double?.objects({ group, plural }) ?? [];
+const names = (group: string, plural: string) =>
+  objects(group, plural).map((object) => Object(object).metadata.name);
+
+test("of two one works; when it ends, the other goes on at once", async () => {
+  const first = start("one");
+  await until("the first leads", () => first.log().includes('"leading"'), 20_000);
+  const second = start("two");
+  server.double?.seed({
+    apiVersion: "operator.openshift.io/v1",
+    kind: "Network",
+    metadata: { name: "cluster" },
+    spec: { additionalNetworks: [{ name: "m", type: "SimpleMacvlan" }] },
+  });
+  await until("made", () => names("apps", "daemonsets").includes("dhcp-daemon"), 20_000);
+  expect(names("k8s.cni.cncf.io", "network-attachment-definitions")).toEqual(["m"]);
+  expect(second.log()).not.toContain('"leading"');
+
+  first.child.kill("SIGTERM");
+  expect(await first.child.exited).toBe(0);
+  await until("the second leads", () => second.log().includes('"leading"'), 20_000);
+  for (const line of `${first.log()}${second.log()}`.trim().split("\n"))
+    expect(() => JSON.parse(line)).not.toThrow();
+}, 60_000);
+
+test.each([
+  [["--kubeconfig", "/nonexistent"], 1, "/nonexistent"],
+  [["--log-level", "loud"], 2, "--log-level is one of"],
+  [["--unknown"], 2, "--unknown"],
+])("berth operator %j says what is wrong", async (args, exit, words) => {
+  const child = Bun.spawn([process.execPath, MAIN, "operator", ...args], { stdout: "pipe", stderr: "pipe" });
+  const stderr = await new Response(child.stderr).text();
+  expect(await child.exited).toBe(exit);
+  expect(stderr).toContain(words);
+});
