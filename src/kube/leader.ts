@@ -131,8 +131,12 @@ export class Election {
     const done = work.then(() => {
       isDone = true;
     });
-    if (this.#stop.signal.aborted) await Promise.race([done, sleep(clock, renewDeadline)]);
-    else await done;
+    if (this.#stop.signal.aborted) {
+      // A timer that is left behind would keep the process alive.
+      const ended = new AbortController();
+      await Promise.race([done, sleep(clock, renewDeadline, ended.signal)]);
+      ended.abort();
+    } else await done;
     if (isDone && this.isLeader && this.#seen) await this.#write(this.#record(this.#seen.lease, ""));
     this.#leaderUntil = Number.NEGATIVE_INFINITY;
   }
