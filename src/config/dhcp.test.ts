@@ -5,10 +5,12 @@ function issuesOf(ipam: unknown): string[] {
   return readDhcp(ipam).issues.map(({ severity, code, path }) => `${severity} ${code} ${path}`);
 }
 
+const DEFAULTS = { clientId: "sandbox", ipv6: false, onChange: "apply", probe: true } as const;
+
 describe("readDhcp", () => {
   test("defaults", () => {
     expect(readDhcp({ type: "dhcp" })).toEqual({
-      config: { daemonSocketPath: "/run/cni/dhcp.sock", provide: [], request: [] },
+      config: { daemonSocketPath: "/run/cni/dhcp.sock", provide: [], request: [], ...DEFAULTS },
       issues: [],
     });
   });
@@ -33,7 +35,13 @@ describe("readDhcp", () => {
       ],
       request: [{ option: 121 }, { option: 3, skipDefault: true }],
       priority: 100,
+      ...DEFAULTS,
     });
+  });
+
+  test("who the pod is to the server, and what follows from its answers", () => {
+    const chosen = { clientId: "pod", ipv6: true, onChange: "fail", probe: false } as const;
+    expect(readDhcp({ type: "dhcp", ...chosen }).config).toMatchObject(chosen);
   });
 
   test.each<[string, unknown, string[]]>([
@@ -56,6 +64,7 @@ describe("readDhcp", () => {
       { provide: [{ option: "12", value: "é".repeat(128) }] },
       ["error option_too_long ipam.provide[0].value"],
     ],
+    ["a word that is not known", { clientId: "Pod" }, ["error unknown_choice ipam.clientId"]],
     ["nothing to send", { provide: [{ option: "12" }] }, ["warning option_without_value ipam.provide[0]"]],
     [
       "a key of old documents without code behind it",

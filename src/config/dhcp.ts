@@ -3,7 +3,7 @@ import { readIpam } from "./ipam.ts";
 import { type Checked, renderValue } from "./issue.ts";
 import { element, member } from "./json-path.ts";
 import { nearestHint } from "./nearest.ts";
-import { DEFAULT_SOCKET, dhcpIpam } from "./schema/dhcp.ts";
+import { CHANGES, CLIENT_IDS, DEFAULT_SOCKET, dhcpIpam } from "./schema/dhcp.ts";
 import type { DhcpConfig, ProvidedOption, RequestedOption } from "./types.ts";
 
 /** The options that upstream's plugin knows by name (RFC 2132, RFC 3004). */
@@ -34,8 +34,35 @@ export function readDhcp(ipam: unknown): Checked<DhcpConfig> {
     if (option !== undefined) request.push({ option, ...(skipDefault !== undefined && { skipDefault }) });
   }
   const daemonSocketPath = readSocket(shape.daemonSocketPath, found);
-  const { priority } = shape;
-  return found.check(() => ({ daemonSocketPath, provide, request, ...(priority && { priority }) }));
+  const clientId = readChoice("clientId", shape.clientId, CLIENT_IDS, found);
+  const onChange = readChoice("onChange", shape.onChange, CHANGES, found);
+  const { priority, ipv6 = false, probe = true } = shape;
+  return found.check(() => ({
+    daemonSocketPath,
+    provide,
+    request,
+    ...(priority && { priority }),
+    clientId,
+    ipv6,
+    onChange,
+    probe,
+  }));
+}
+
+/** One of a few words; the first is the default. */
+function readChoice<T extends string>(
+  key: string,
+  text: string | undefined,
+  [first, ...others]: readonly [T, ...T[]],
+  found: Findings,
+): T {
+  if (text === undefined || text === "") return first;
+  const choice = [first, ...others].find((known) => known === text);
+  if (choice !== undefined) return choice;
+  const subject = { path: member("ipam", key), value: text };
+  const what = `${renderValue(text)} is not one of ${[first, ...others].join(", ")}`;
+  found.error("unknown_choice", subject, what, nearestHint(text, [first, ...others]));
+  return first;
 }
 
 function readSocket(path: string | undefined, found: Findings): string {

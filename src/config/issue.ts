@@ -36,6 +36,7 @@ export const ISSUE_CODES = {
   invalid_slice_size: REFUSED_BY_BERTH,
   unknown_datastore: REFUSED_BY_BERTH,
   path_not_absolute: REFUSED_BY_BERTH,
+  unknown_choice: REFUSED_BY_BERTH,
   too_many: REFUSED_BY_BERTH,
 
   unknown_key: WARNING,

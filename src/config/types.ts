@@ -28,6 +28,13 @@ export type DhcpConfig = {
   readonly request: readonly RequestedOption[];
   /** The metric of all routes; absent where none is to be set. */
   readonly priority?: number;
+  /** What the server knows the pod by. */
+  readonly clientId: "sandbox" | "pod" | "mac";
+  readonly ipv6: boolean;
+  /** What to do when the server changes the lease later. */
+  readonly onChange: "apply" | "fail";
+  /** Probe an address by ARP before it is used. */
+  readonly probe: boolean;
 };
 
 export type StoreChoice =

@@ -2,6 +2,7 @@ import type { StoreChoice } from "../config/index.ts";
 import type { Log } from "../log.ts";
 import type { Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
+import type { DhcpAccess } from "./leases.ts";
 
 /** What a plugin call needs from the machine; one-shot process, agent and simulation each bring their own. */
 export interface Host {

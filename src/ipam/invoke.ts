@@ -83,7 +83,7 @@ function run(plugin: Plugin, request: CniRequest, host: Host): Promise<Result<st
     case "static":
       return runStatic(request, host);
     case "dhcp":
-      return runDhcp(request);
+      return runDhcp(request, host);
     case "whereabouts":
       return runWhereabouts(request, host);
   }

@@ -46,4 +46,3 @@ export type DhcpAccess =
       /** Writes down that an attachment has ended, for the daemon to read when it is back. */
       readonly ended: (attachment: Attachment) => Result<void, string>;
     };
-

@@ -36,7 +36,8 @@ export function follow(
     const added = addAddress(netlink, index, lease.address);
     if (!added.ok) return added;
   }
-  for (const route of previous?.routes ?? []) removeRoute(netlink, index, linkRouteOf(route, lease, priority));
+  for (const route of previous?.routes ?? [])
+    removeRoute(netlink, index, linkRouteOf(route, lease, priority));
   if (moved && previous) {
     const removed = removeAddress(netlink, index, previous.address);
     if (!removed.ok) return removed;

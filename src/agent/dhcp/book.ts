@@ -66,7 +66,9 @@ export class LeaseBook {
   /** All records, and what is wrong with those that cannot be read. */
   all(): { readonly records: readonly LeaseRecord[]; readonly damaged: readonly string[] } {
     const rows = this.#db
-      .query<{ sandbox: string; ifname: string; record: string }, []>("SELECT sandbox, ifname, record FROM lease")
+      .query<{ sandbox: string; ifname: string; record: string }, []>(
+        "SELECT sandbox, ifname, record FROM lease",
+      )
       .all();
     const records: LeaseRecord[] = [];
     const damaged: string[] = [];
@@ -86,7 +88,12 @@ export class LeaseBook {
   }
 
   remove({ sandbox, ifname, family }: LeaseRecord): Promise<Result<void, string>> {
-    return this.#write("DELETE FROM lease WHERE sandbox = ? AND ifname = ? AND family = ?", sandbox, ifname, family);
+    return this.#write(
+      "DELETE FROM lease WHERE sandbox = ? AND ifname = ? AND family = ?",
+      sandbox,
+      ifname,
+      family,
+    );
   }
 
   /** The attachments that ended while no daemon was there. */

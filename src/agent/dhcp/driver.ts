@@ -1,8 +1,8 @@
 import type { Clock, Timer } from "../../clock.ts";
 import type { Lease } from "../../dhcp/lease.ts";
 import type { Effect, Event, Failure, PhaseName, Step } from "../../dhcp/machine.ts";
-import type { NetnsError } from "../../netns/error.ts";
 import type { Log } from "../../log.ts";
+import type { NetnsError } from "../../netns/error.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Port } from "./port.ts";
 
@@ -24,7 +24,12 @@ export type LeaseEvents = {
 
 export type DriverOptions<State, Message, Sent> = {
   readonly state: State;
-  readonly step: (state: State, event: Event<Message>, now: number, random: () => number) => Step<State, Sent>;
+  readonly step: (
+    state: State,
+    event: Event<Message>,
+    now: number,
+    random: () => number,
+  ) => Step<State, Sent>;
   readonly port: Port<Sent>;
   readonly clock: Clock;
   readonly events: LeaseEvents;

@@ -82,7 +82,8 @@ export class Holder {
   get state(): HolderState {
     if (this.#gone || this.missing) return "gone";
     const phase: PhaseName = this.#client.phase();
-    if (phase === "bound" || phase === "renewing" || phase === "rebinding" || phase === "rebooting") return phase;
+    if (phase === "bound" || phase === "renewing" || phase === "rebinding" || phase === "rebooting")
+      return phase;
     return this.#record.trouble === undefined ? "acquiring" : "lost";
   }
 
@@ -221,7 +222,11 @@ export class Holder {
       follow(netlink, link.index, lease, previous, this.#record.priority),
     );
     if (!applied.ok) {
-      log("error", "a changed lease could not be applied", { ...this.about, address, why: applied.error.message });
+      log("error", "a changed lease could not be applied", {
+        ...this.about,
+        address,
+        why: applied.error.message,
+      });
       this.#keep(lease, `${address} could not be set on the interface: ${applied.error.message}`);
       return;
     }
@@ -241,7 +246,8 @@ export class Holder {
     const untouched = this.#record.onChange === "fail" && reason !== "expired";
     if (!untouched) {
       const dropped = atInterface(this.ref, (netlink, link) => drop(netlink, link.index, lease));
-      if (!dropped.ok) log("error", "a lost address stays", { ...this.about, address, why: dropped.error.message });
+      if (!dropped.ok)
+        log("error", "a lost address stays", { ...this.about, address, why: dropped.error.message });
     }
     if (reason === "expired") this.#takeDown();
     const { lease: _, ...rest } = this.#record;
@@ -268,7 +274,8 @@ export class Holder {
 
   async #save(): Promise<Result<void, string>> {
     const saved = await this.#context.book.save(this.#record);
-    if (!saved.ok) this.#context.log("error", "the journal of leases cannot be written", { why: saved.error });
+    if (!saved.ok)
+      this.#context.log("error", "the journal of leases cannot be written", { why: saved.error });
     return saved;
   }
 

@@ -119,9 +119,11 @@ export class Port4 implements Port<Send> {
     const { received, malformed } = this.#options;
     const { source, payload } = openFrame(frame);
     const datagram = decodeDatagram(payload);
-    if (!datagram.ok) return malformed(datagram.error.hint);
-    const message = decodeMessage(datagram.value.payload);
-    if (!message.ok) return malformed(message.error.hint);
+    const message = datagram.ok ? decodeMessage(datagram.value.payload) : datagram;
+    if (!datagram.ok || !message.ok) {
+      if (!message.ok) malformed(message.error.hint);
+      return;
+    }
     this.#source = source;
     received(message.value, datagram.value.from);
   }
@@ -137,7 +139,11 @@ export class Port4 implements Port<Send> {
  * A message as an Ethernet frame. Unicasts go to the MAC address that the server's last answer came from, its own or its
  * relay's: routes and neighbours of the pod, which another interface may rule, are not asked.
  */
-export function frameOf({ message, from, to }: Send, mac: Uint8Array, via: Uint8Array | undefined): Uint8Array {
+export function frameOf(
+  { message, from, to }: Send,
+  mac: Uint8Array,
+  via: Uint8Array | undefined,
+): Uint8Array {
   const unicast = to.kind === "unicast";
   const datagram = encodeDatagram({
     from,

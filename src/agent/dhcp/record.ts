@@ -61,5 +61,7 @@ export function recordFromJson(text: string, shift: number): Result<LeaseRecord,
   const { lease: stored, ...rest } = read.output;
   if (stored === undefined) return ok(rest);
   const lease = leaseFromJson(stored);
-  return lease.ok ? ok({ ...rest, lease: shiftLease(lease.value, -shift) }) : err(`lease: ${lease.error.hint}`);
+  return lease.ok
+    ? ok({ ...rest, lease: shiftLease(lease.value, -shift) })
+    : err(`lease: ${lease.error.hint}`);
 }

@@ -4,6 +4,9 @@ import { anything, count, flag, list, text, UINT32 } from "./field.ts";
 
 export const DEFAULT_SOCKET = "/run/cni/dhcp.sock";
 
+export const CLIENT_IDS = ["sandbox", "pod", "mac"] as const;
+export const CHANGES = ["apply", "fail"] as const;
+
 const OPTION =
   "The DHCP option: dhcp-client-identifier, subnet-mask, routers, host-name, user-class, " +
   "vendor-class-identifier, or its number from 0 to 255; required.";
@@ -36,5 +39,17 @@ export const dhcpIpam = v.strictObject({
     256,
   ),
   priority: count("The metric of all routes that the server sends; default 0, which sets none.", UINT32),
+  clientId: text(
+    "What the server knows the pod by: sandbox (changes when the sandbox is replaced), pod (its name, network and interface) or mac; default sandbox.",
+    { default: "sandbox", enum: CLIENT_IDS },
+  ),
+  ipv6: flag("Also get an address by DHCPv6; default false.", { default: false }),
+  onChange: text(
+    "What to do when the server changes address or routes later: apply sets them on the interface, fail leaves it alone and fails CHECK; default apply.",
+    { default: "apply", enum: CHANGES },
+  ),
+  probe: flag("Ask by ARP whether another host has the address before it is used; default true.", {
+    default: true,
+  }),
   capabilities: anything(CAPABILITIES),
 });

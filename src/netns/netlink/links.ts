@@ -15,6 +15,8 @@ export type Link = {
   readonly peer?: number;
   /** How this namespace numbers the one of `peer`. */
   readonly peerNetns?: number;
+  /** What drives it, such as veth, macvlan or ipvlan; "" for hardware. */
+  readonly kind: string;
   /** The bridge or bond that it is a port of. */
   readonly master?: number;
 };
@@ -28,6 +30,8 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
 const IFLA_LINK_NETNSID = 37;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
@@ -36,6 +40,7 @@ const IFINFOMSG = 16;
 const RTGENMSG = 4;
 const ENODEV = 19;
 const EINVAL = 22;
+const NONE = new Uint8Array(0);
 
 /** Looks an interface up by its name, or by its index. */
 export function linkOf(netlink: Netlink, which: string | number): Result<Link, NetnsError> {
@@ -94,6 +99,7 @@ function describe(payload: Uint8Array): Link {
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     mac: attributes.get(IFLA_ADDRESS) ?? new Uint8Array(0),
     mtu: readInt32(attributes.get(IFLA_MTU)) ?? 0,
+    kind: readCString(attributesOf(attributes.get(IFLA_LINKINFO) ?? NONE, 0).get(IFLA_INFO_KIND)),
     ...(peer !== undefined && { peer }),
     ...(peerNetns !== undefined && { peerNetns }),
     ...(master !== undefined && { master }),

@@ -1,0 +1,51 @@
+import {
+  duidOfMac,
+  duidOfName,
+  iaidOfName,
+  macClientId,
+  podClientId,
+  sandboxClientId,
+} from "../../dhcp/client-id.ts";
+import type { LeaseWish } from "../../ipam/leases.ts";
+import type { Interface } from "../../netns/interface.ts";
+import type { LeaseRecord } from "./record.ts";
+
+/** The record of a lease that is still to be had. `now` is in the time of leases. */
+export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: number): LeaseRecord {
+  const { attachment, network, pod, config } = wish;
+  const { ref, link, parent } = seen;
+  const id = clientIdOf(wish, link.mac);
+  const duid = config.clientId === "mac" ? duidOfMac(link.mac) : duidOfName(id);
+  return {
+    sandbox: attachment.containerId,
+    ifname: attachment.ifname,
+    family,
+    network,
+    pod,
+    netns: ref.netns,
+    identity: ref.identity,
+    index: ref.index,
+    ...(parent !== undefined && { parent }),
+    mac: link.mac.toHex(),
+    client: (family === 4 ? id : duid).toHex(),
+    ...(family === 6 && { iaid: iaidOfName(`${network}/${attachment.ifname}`) }),
+    hostName: wish.hostName,
+    request: config.request,
+    provide: Object.fromEntries([...wish.provide].map(([code, value]) => [String(code), value.toHex()])),
+    // Interfaces of ipvlan have their master's MAC address: a unicast to an address that none of them has yet reaches none.
+    broadcast: link.kind === "ipvlan",
+    probe: config.probe,
+    onChange: config.onChange,
+    ...(config.priority !== undefined && { priority: config.priority }),
+    since: now,
+  };
+}
+
+/** A pod without a name is known by its sandbox. */
+function clientIdOf({ attachment, network, pod, config }: LeaseWish, mac: Uint8Array): Uint8Array {
+  const { containerId, ifname } = attachment;
+  if (config.clientId === "mac") return macClientId(mac);
+  if (config.clientId === "sandbox" || pod === "") return sandboxClientId(containerId, network, ifname);
+  const slash = pod.indexOf("/");
+  return podClientId({ namespace: pod.slice(0, slash), pod: pod.slice(slash + 1), network, ifname });
+}
