@@ -5,6 +5,10 @@ import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
 import { Calls, type Peer } from "./calls.ts";
+import { throughDaemon } from "./dhcp/access.ts";
+import { LeaseBook, leasesPath } from "./dhcp/book.ts";
+import { LeaseService } from "./dhcp/service.ts";
+import type { DhcpSettings } from "./dhcp/settings.ts";
 import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { openJournal } from "./journal-file.ts";
@@ -22,6 +26,8 @@ export type AgentOptions = {
   /** Folder of the journal. */
   readonly stateDir: string;
   readonly settings: Settings;
+  /** Keep DHCP leases in this process; absent: the DHCP daemon is asked. */
+  readonly dhcp?: DhcpSettings;
   readonly clock: Clock;
   /** Where log lines go. */
   readonly write: (line: string) => void;
@@ -47,6 +53,7 @@ export class Agent {
   readonly #calls: Calls;
   readonly #server: Server;
   readonly #replay: Replay;
+  readonly #leases: LeaseService | undefined;
   #watch: Timer;
   #settings: Settings;
   #listener: { stop(force?: boolean): void };
@@ -59,17 +66,25 @@ export class Agent {
     const endpoint = claimEndpoint(options.socket, env);
     if (!endpoint.ok) return endpoint;
     const path = journalPath(options.stateDir);
+    const { clock } = options;
+    const book =
+      options.dhcp && LeaseBook.open(leasesPath(options.stateDir), () => clock.now() - clock.elapsed());
+    if (book && !book.ok) {
+      release(endpoint.value);
+      return book;
+    }
     try {
-      return ok(new Agent(options, endpoint.value, openJournal(path)));
+      return ok(new Agent(options, endpoint.value, openJournal(path), book?.value));
     } catch (error) {
       release(endpoint.value);
+      book?.value.close();
       const why = error instanceof Error ? error.message : String(error);
       return err(`${path} or ${options.socket} cannot be used: ${why}`);
     }
   }
 
-  private constructor(options: AgentOptions, endpoint: Endpoint, journal: Journal) {
-    const { clock, write } = options;
+  private constructor(options: AgentOptions, endpoint: Endpoint, journal: Journal, book?: LeaseBook) {
+    const { clock, write, dhcp, stateDir } = options;
     const metrics = new AgentMetrics(clock.now());
     this.#clock = clock;
     this.#metrics = metrics;
@@ -83,9 +98,16 @@ export class Agent {
       open: (choice) => openStore(choice, { patience: 0, staying: true, clock, log: this.#log }),
       committed: (changes) => metrics.committed(changes),
     });
+    const { registry } = metrics;
+    const leases =
+      book && dhcp && new LeaseService({ clock, book, settings: dhcp, registry, log: this.#log });
+    this.#leases = leases;
     this.#calls = new Calls({
       clock,
-      host: (log, store) => new Machine(log, store, clock),
+      host: (log, store, call, caller) => {
+        const here = leases && ({ kind: "here", leases: leases.for(caller) } as const);
+        return new Machine(log, store, clock, here ?? throughDaemon(call, stateDir));
+      },
       stores: this.#stores,
       journal,
       metrics,
@@ -150,6 +172,7 @@ export class Agent {
     if (outcome === "late")
       this.#log("error", "stopped with calls under way", { calls: this.#calls.underWay });
     this.#pages?.stop();
+    this.#leases?.stop();
     this.#server.close();
     this.#stores.close();
     const owed = this.#journal.depth();
@@ -159,8 +182,14 @@ export class Agent {
   }
 
   async #answer(call: CallFrame, peer: Peer): Promise<ReplyFrame> {
+    if (call.plugin === "leases") return this.#answerLeases();
     if (call.plugin !== "status") return this.#calls.answer(call, peer);
     return { exit: 0, stdout: `${JSON.stringify(await this.#status())}\n`, stderr: "" };
+  }
+
+  #answerLeases(): ReplyFrame {
+    if (!this.#leases) return { exit: 1, stdout: "", stderr: "this daemon keeps no DHCP leases" };
+    return { exit: 0, stdout: `${JSON.stringify(this.#leases.rows())}\n`, stderr: "" };
   }
 
   async #status(): Promise<Status> {

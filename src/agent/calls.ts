@@ -6,6 +6,7 @@ import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
 import { logOf, netnsId, PATIENCE } from "../ipam/machine.ts";
 import type { Log, LogLevel } from "../log.ts";
 import { Turns } from "../turns.ts";
+import type { Caller } from "./batching.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
@@ -20,7 +21,7 @@ export type Peer = {
 export type CallsOptions = {
   readonly clock: Clock;
   /** The machine as one call sees it. */
-  readonly host: (log: Log, store: Host["store"]) => Host;
+  readonly host: (log: Log, store: Host["store"], call: CallFrame, caller: Caller) => Host;
   readonly stores: Stores;
   readonly journal: Journal;
   readonly metrics: AgentMetrics;
@@ -80,8 +81,9 @@ export class Calls {
   }
 
   /** In milliseconds. */
-  #patience({ timeout }: CallFrame): number {
-    return Math.min(PATIENCE, timeout);
+  #patience({ plugin, timeout }: CallFrame): number {
+    // A DHCP server may take its time.
+    return plugin === "dhcp" ? timeout : Math.min(PATIENCE, timeout);
   }
 
   async #inTurn(call: CallFrame, peer: Peer): Promise<Reply> {
@@ -137,7 +139,8 @@ export class Calls {
   #run(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
     const { stores, clock } = this.#options;
     const caller = { deadline: clock.elapsed() + patience, gone: peer.gone };
-    const host = this.#options.host(this.#logOf(call), (choice) => stores.get(choice, caller));
+    const store: Host["store"] = (choice) => stores.get(choice, caller);
+    const host = this.#options.host(this.#logOf(call), store, call, caller);
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return Promise.resolve(refusePlugin(call.plugin));
     const callerNetns = () => (peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined);

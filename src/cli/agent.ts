@@ -1,10 +1,11 @@
-import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Agent } from "../agent/agent.ts";
+import { DEFAULT_DHCP } from "../agent/dhcp/settings.ts";
 import { DEFAULT_SETTINGS, readSettings, readSettingsFile, type Settings } from "../agent/options.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
 import type { Result } from "../result.ts";
+import { untilTold, writeLog } from "./daemon.ts";
 
 const HELP = `usage: berth agent [OPTIONS]
 
@@ -15,6 +16,7 @@ Answers the calls of the plugins of this node. Log lines (JSON) go to standard e
   --metrics-address HOST:PORT /metrics, /healthz and /readyz      127.0.0.1:9478; off
   --log-level LEVEL           debug, verbose, error or panic      verbose
   --max-calls N               calls under way at most             1024
+  --dhcp                      keep DHCP leases here; else the plugin dhcp asks berth dhcp-daemon
   --config FILE               JSON object with metricsAddress, logLevel, maxCalls; flags go before it
 
 SIGHUP reads FILE again and opens stores anew; SIGTERM and SIGINT finish what was accepted and end.
@@ -27,6 +29,7 @@ const OPTIONS = {
   "metrics-address": { type: "string" },
   "log-level": { type: "string" },
   "max-calls": { type: "string" },
+  dhcp: { type: "boolean", default: false },
   config: { type: "string" },
   help: { type: "boolean", default: false },
 } as const;
@@ -52,7 +55,14 @@ export async function runAgent(args: string[]): Promise<number> {
 
   const { socket, "state-dir": stateDir } = values;
   const agent = Agent.start(
-    { socket, stateDir, settings: settings.value, clock: systemClock, write },
+    {
+      socket,
+      stateDir,
+      settings: settings.value,
+      ...(values.dhcp && { dhcp: DEFAULT_DHCP }),
+      clock: systemClock,
+      write: writeLog,
+    },
     process.env,
   );
   if (!agent.ok) return complain(agent.error, 1);
@@ -61,20 +71,9 @@ export async function runAgent(args: string[]): Promise<number> {
     if (next.ok) agent.value.reload(next.value);
     else complain(`${next.error}; the settings stay as they were`, 1);
   });
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  await untilTold();
   await agent.value.stop();
   return 0;
-}
-
-/** Straight to the descriptor: the stream of process.stderr costs 2.5 MiB, and keeps in memory what nobody reads. */
-function write(line: string): void {
-  try {
-    writeSync(2, line);
-  } catch {
-    // Whoever read the log is gone or too slow. There is nowhere else to say so, and addresses matter more.
-  }
 }
 
 function complain(why: string, exit: number): number {

@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
+import { throughDaemon } from "../agent/dhcp/access.ts";
 import { DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
+import { CNI_VARIABLES } from "../cni/wire.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
 import { logOf, Machine, netnsId, PATIENCE } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
@@ -36,6 +38,7 @@ export async function runCni(args: string[]): Promise<number> {
       return store;
     },
     systemClock,
+    throughDaemon({ plugin, timeout: timeoutOf(command), env: variables(), stdin }, stateDir()),
   );
   try {
     const callerNetns = () => netnsId("/proc/self/ns/net");
@@ -48,9 +51,27 @@ export async function runCni(args: string[]): Promise<number> {
   }
 }
 
+function stateDir(): string {
+  return process.env.BERTH_STATE_DIR || DEFAULT_STATE_DIR;
+}
+
+/** Milliseconds that the DHCP daemon has for an answer; a server may need several seconds for an ADD. */
+function timeoutOf(command: string): number {
+  return command === "ADD" ? 60_000 : 12_000;
+}
+
+function variables(): Record<string, string> {
+  return Object.fromEntries(
+    CNI_VARIABLES.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 /** A DEL that an agent still owes for this attachment must not undo what is added now without the agent. */
 async function strikeOwed(): Promise<void> {
-  const path = journalPath(process.env.BERTH_STATE_DIR || DEFAULT_STATE_DIR);
+  const path = journalPath(stateDir());
   if (!(await Bun.file(path).exists())) return;
   const env = {
     CNI_CONTAINERID: process.env.CNI_CONTAINERID ?? "",

@@ -18,6 +18,7 @@ export {
 } from "./issue.ts";
 export { formatPath, parsePath, type Segment } from "./json-path.ts";
 export { nearest, nearestHint } from "./nearest.ts";
+export { DEFAULT_SOCKET as DEFAULT_DHCP_SOCKET } from "./schema/dhcp.ts";
 export { readStatic } from "./static.ts";
 export type * from "./types.ts";
 export { readStoreChoice, readWhereabouts } from "./whereabouts.ts";

@@ -5,7 +5,7 @@ import type { CniRequest } from "../cni/request.ts";
 import { type IpamResult, type Route, renderResult } from "../cni/result.ts";
 import { atLeast } from "../cni/version.ts";
 import type { ReplyFrame } from "../cni/wire.ts";
-import { type DhcpConfig, formatIssue, readDhcp } from "../config/index.ts";
+import { DEFAULT_DHCP_SOCKET, type DhcpConfig, formatIssue, readDhcp } from "../config/index.ts";
 import { textBytes } from "../dhcp/bytes.ts";
 import type { Lease } from "../dhcp/lease.ts";
 import { formatAddress, sameAddress } from "../ip/address.ts";
@@ -140,7 +140,7 @@ async function throughDaemon(
 ): Promise<Result<string, CniError>> {
   const { config, issues } = readDhcp(request.config.ipam);
   if (!config && request.verb !== "DEL" && request.verb !== "GC") return err(configFailure(issues));
-  const socket = config?.daemonSocketPath ?? "/run/cni/dhcp.sock";
+  const socket = config?.daemonSocketPath ?? DEFAULT_DHCP_SOCKET;
   const reply = await daemon.ask(socket);
   if (reply.ok) return readReply(reply.value);
   const about = {
@@ -150,7 +150,7 @@ async function throughDaemon(
     why: reply.error,
   };
   if (request.verb === "DEL") {
-    const noted = daemon.ended(attachmentOf(request));
+    const noted = await daemon.ended(attachmentOf(request));
     if (noted.ok) {
       host.log("error", "the DHCP daemon is away: it gives the lease back when it is there again", about);
       return ok("");

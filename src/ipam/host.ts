@@ -12,6 +12,8 @@ export interface Host {
   readFile(path: string): string | undefined;
   /** What tells network namespaces apart; undefined if the path cannot be read. */
   netnsId(path: string): string | undefined;
+  /** Who keeps the leases of the dhcp plugin; a host without has none. */
+  readonly dhcp?: DhcpAccess;
   /** What Kubernetes calls this node; the path is `ipam.configuration_path`, beside which the name may be written. */
   node(configurationPath: string | undefined): string;
   /** Milliseconds since 1970. */

@@ -44,5 +44,5 @@ export type DhcpAccess =
       /** Hands the call on as it is; the error says why there was no answer. */
       readonly ask: (socket: string) => Promise<Result<ReplyFrame, string>>;
       /** Writes down that an attachment has ended, for the daemon to read when it is back. */
-      readonly ended: (attachment: Attachment) => Result<void, string>;
+      readonly ended: (attachment: Attachment) => Promise<Result<void, string>>;
     };

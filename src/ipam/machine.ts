@@ -8,6 +8,7 @@ import { jsonLog, type Log, type LogLevel } from "../log.ts";
 import type { Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import type { Host } from "./host.ts";
+import type { DhcpAccess } from "./leases.ts";
 
 /** How long a caller may wait for a store, in milliseconds: kubelet's own limit is minutes, people's is not. */
 export const PATIENCE = 10_000;
@@ -15,11 +16,13 @@ export const PATIENCE = 10_000;
 /** This machine; which stores are open, and how, is up to the process. */
 export class Machine implements Host {
   readonly log: Log;
+  readonly dhcp?: DhcpAccess;
   readonly #open: Host["store"];
   readonly #clock: Clock;
 
-  constructor(log: Log, open: Host["store"], clock: Clock) {
+  constructor(log: Log, open: Host["store"], clock: Clock, dhcp?: DhcpAccess) {
     this.log = log;
+    if (dhcp) this.dhcp = dhcp;
     this.#open = open;
     this.#clock = clock;
   }

@@ -31,7 +31,7 @@ export async function shim(platform: Platform): Promise<number> {
   const plugin = platform.calledAs.substring(platform.calledAs.lastIndexOf("/") + 1);
   const command = process.env.CNI_COMMAND ?? "";
   const input = command === "" || command === "VERSION" ? new Uint8Array(0) : readInput();
-  const timeout = timeoutOf(command);
+  const timeout = timeoutOf(command, plugin);
   const request = encodeCall(plugin, timeout, input);
   const socket = process.env.BERTH_SOCKET ?? "/run/berth/agent.sock";
   const answer = await platform.exchange(socket, request, timeout);
@@ -40,10 +40,11 @@ export async function shim(platform: Platform): Promise<number> {
 }
 
 /** Milliseconds for the agent: more than its patience with a store (10 s), less than a runtime's with a plugin. */
-function timeoutOf(command: string): number {
+function timeoutOf(command: string, plugin: string): number {
   const told = Number(process.env.BERTH_SHIM_TIMEOUT_MS ?? "");
   if (told >= 1 && told <= 120000) return Math.floor(told);
-  return command === "ADD" ? 15000 : 12000;
+  if (command !== "ADD") return 12000;
+  return plugin === "dhcp" ? 60000 : 15000; // a DHCP server may need several tries
 }
 
 function readInput(): Uint8Array {

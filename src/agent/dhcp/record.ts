@@ -23,7 +23,10 @@ const RECORD = v.object({
   /** DHCPv6 alone. */
   iaid: v.exactOptional(v.number()),
   hostName: v.string(),
-  request: v.array(v.object({ option: v.number(), skipDefault: v.exactOptional(v.boolean()) })),
+  request: v.pipe(
+    v.array(v.object({ option: v.number(), skipDefault: v.exactOptional(v.boolean()) })),
+    v.readonly(),
+  ),
   provide: v.record(v.string(), v.string()),
   broadcast: v.boolean(),
   probe: v.boolean(),
