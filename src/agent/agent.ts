@@ -25,6 +25,8 @@ export type AgentOptions = {
   readonly socket: string;
   /** Folder of the journal. */
   readonly stateDir: string;
+  /** The stores of clusters are reached with this pod's own service account. */
+  readonly inCluster?: boolean;
   readonly settings: Settings;
   /** Keep DHCP leases in this process; absent: the DHCP daemon is asked. */
   readonly dhcp?: DhcpSettings;
@@ -106,7 +108,8 @@ export class Agent {
       clock,
       host: (log, store, call, caller) => {
         const here = leases && ({ kind: "here", leases: leases.for(caller) } as const);
-        return new Machine(log, store, clock, here ?? throughDaemon(call, stateDir));
+        const dhcp = here ?? throughDaemon(call, stateDir);
+        return new Machine(log, store, clock, { dhcp, inCluster: options.inCluster === true });
       },
       stores: this.#stores,
       journal,

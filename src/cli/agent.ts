@@ -17,6 +17,7 @@ Answers the calls of the plugins of this node. Log lines (JSON) go to standard e
   --log-level LEVEL           debug, verbose, error or panic      verbose
   --max-calls N               calls under way at most             1024
   --dhcp                      keep DHCP leases here; else the plugin dhcp asks berth dhcp-daemon
+  --in-cluster                in a pod: use its service account, whatever kubeconfig a network names, or none
   --config FILE               JSON object with metricsAddress, logLevel, maxCalls; flags go before it
 
 SIGHUP reads FILE again and opens stores anew; SIGTERM and SIGINT finish what was accepted and end.
@@ -30,6 +31,7 @@ const OPTIONS = {
   "log-level": { type: "string" },
   "max-calls": { type: "string" },
   dhcp: { type: "boolean", default: false },
+  "in-cluster": { type: "boolean", default: false },
   config: { type: "string" },
   help: { type: "boolean", default: false },
 } as const;
@@ -53,11 +55,12 @@ export async function runAgent(args: string[]): Promise<number> {
   const settings = load();
   if (!settings.ok) return complain(settings.error, 2);
 
-  const { socket, "state-dir": stateDir } = values;
+  const { socket, "state-dir": stateDir, "in-cluster": inCluster } = values;
   const agent = Agent.start(
     {
       socket,
       stateDir,
+      inCluster,
       settings: settings.value,
       ...(values.dhcp && { dhcp: DEFAULT_DHCP }),
       clock: systemClock,

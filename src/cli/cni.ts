@@ -38,7 +38,7 @@ export async function runCni(args: string[]): Promise<number> {
       return store;
     },
     systemClock,
-    throughDaemon({ plugin, timeout: timeoutOf(command), env: variables(), stdin }, stateDir()),
+    { dhcp: throughDaemon({ plugin, timeout: timeoutOf(command), env: variables(), stdin }, stateDir()) },
   );
   try {
     const callerNetns = () => netnsId("/proc/self/ns/net");

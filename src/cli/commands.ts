@@ -144,6 +144,7 @@ export const COMMANDS: readonly Command[] = [
       "--log-level",
       "--max-calls",
       "--dhcp",
+      "--in-cluster",
       "--config",
     ],
     ownHelp: true,

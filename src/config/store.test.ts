@@ -119,3 +119,28 @@ describe("the flat file", () => {
     expect(issues.map((issue) => `${issue.code} ${issue.path}`)).toContain(`invalid_type ${path}`);
   });
 });
+
+describe("in a pod with a service account", () => {
+  const IPAM = { type: "whereabouts", range: "10.0.0.0/24" };
+
+  test.each([
+    ["no store is named", {}],
+    [
+      "a kubeconfig is",
+      { kubernetes: { kubeconfig: "/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig" } },
+    ],
+  ])("that is used where %s", (_what, more) => {
+    const { config, issues } = readWhereabouts({ ...IPAM, ...more }, undefined, true);
+    expect(issues).toEqual([]);
+    expect(config?.store).toEqual({ kind: "kubernetes", kubeconfig: "" });
+    expect(readStoreChoice({ ...IPAM, ...more }, undefined, true).config).toEqual({
+      kind: "kubernetes",
+      kubeconfig: "",
+    });
+  });
+
+  test("sqlite stays sqlite", () => {
+    const ipam = { ...IPAM, datastore: "sqlite", database: "/x.db" };
+    expect(readWhereabouts(ipam, undefined, true).config?.store).toEqual({ kind: "sqlite", path: "/x.db" });
+  });
+});

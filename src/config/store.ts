@@ -7,7 +7,11 @@ import { DATASTORES, DEFAULT_DATABASE, type StoreEntries } from "./schema/wherea
 import type { StoreChoice } from "./types.ts";
 
 /** Which store to use. Never SQLite by default: on a node of a cluster it would hand out taken addresses. */
-export function chooseStore(source: Merged<StoreEntries>, found: Findings): StoreChoice | undefined {
+export function chooseStore(
+  source: Merged<StoreEntries>,
+  found: Findings,
+  inCluster: boolean,
+): StoreChoice | undefined {
   const { datastore = "", database = "" } = source.values;
   const subject = { path: source.pathOf("datastore"), value: datastore };
   if (datastore === "sqlite") return chooseSqlite(source, found);
@@ -25,7 +29,8 @@ export function chooseStore(source: Merged<StoreEntries>, found: Findings): Stor
     const what = "the database has no effect with the datastore kubernetes";
     found.warn("ignored_key", { path: source.pathOf("database"), value: database }, what, hint);
   }
-  return chooseKubernetes(source, found);
+  // Whatever kubeconfig is named: its credentials are for processes of the node, and are to go away there.
+  return inCluster ? { kind: "kubernetes", kubeconfig: "" } : chooseKubernetes(source, found);
 }
 
 function chooseSqlite(source: Merged<StoreEntries>, found: Findings): StoreChoice | undefined {

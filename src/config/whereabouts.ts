@@ -12,14 +12,21 @@ import type { FlatFile, RangeConfig, StoreChoice, WhereaboutsConfig } from "./ty
 
 const NAME = "whereabouts";
 
-/** Reads the `ipam` of whereabouts; what it leaves out comes from the flat file of the node, if there is one. */
-export function readWhereabouts(ipam: unknown, flat?: FlatFile): Checked<WhereaboutsConfig> {
+/**
+ * Reads the `ipam` of whereabouts; what it leaves out comes from the flat file of the node, if there is one. `inCluster`: the
+ * store of a cluster is reached with the service account of this pod.
+ */
+export function readWhereabouts(
+  ipam: unknown,
+  flat?: FlatFile,
+  inCluster = false,
+): Checked<WhereaboutsConfig> {
   const found = new Findings();
   const source = readMerged(ipam, flat, found);
   if (source === undefined) return { issues: found.issues };
   const { values, pathOf } = source;
   checkType(values.type, found);
-  const store = chooseStore(source, found);
+  const store = chooseStore(source, found, inCluster);
   const addresses = readAddresses(values.addresses, pathOf("addresses"), "sloppy", found);
   const routes = readRoutes(values.routes, pathOf("routes"), found);
   const { ranges, gateways } = readPools(source, addresses, found);
@@ -49,10 +56,10 @@ export function readWhereabouts(ipam: unknown, flat?: FlatFile): Checked<Whereab
 }
 
 /** Only which store to ask, for DEL: nothing else in the configuration can keep an address from being freed. */
-export function readStoreChoice(ipam: unknown, flat?: FlatFile): Checked<StoreChoice> {
+export function readStoreChoice(ipam: unknown, flat?: FlatFile, inCluster = false): Checked<StoreChoice> {
   const found = new Findings();
   const source = readMergedStore(ipam, flat, found);
-  const store = source && chooseStore(source, found);
+  const store = source && chooseStore(source, found, inCluster);
   return store === undefined ? { issues: found.issues } : found.check(() => store);
 }
 

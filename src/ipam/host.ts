@@ -18,5 +18,7 @@ export interface Host {
   node(configurationPath: string | undefined): string;
   /** Milliseconds since 1970. */
   now(): number;
+  /** A pod with a service account of its own: the store of a cluster is reached with that, whatever a netconf names. */
+  readonly inCluster?: boolean;
   readonly log: Log;
 }

@@ -29,12 +29,12 @@ export function loadStoreChoice(request: CniRequest, host: Host): Result<StoreCh
 function load<T>(
   request: CniRequest,
   host: Host,
-  read: (ipam: unknown, flat?: FlatFile) => Checked<T>,
+  read: (ipam: unknown, flat?: FlatFile, inCluster?: boolean) => Checked<T>,
 ): Result<T, CniError> {
   const ipam = request.config.ipam;
   const flat = findFlatFile(ipam, host);
   if (!flat.ok) return flat;
-  const { config, issues } = flat.value ? read(ipam, flat.value) : read(ipam);
+  const { config, issues } = read(ipam, flat.value, host.inCluster);
   for (const issue of issues) {
     if (issue.severity === "warning")
       host.log("verbose", formatIssue(issue), { code: issue.code, network: request.network });

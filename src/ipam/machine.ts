@@ -17,12 +17,19 @@ export const PATIENCE = 10_000;
 export class Machine implements Host {
   readonly log: Log;
   readonly dhcp?: DhcpAccess;
+  readonly inCluster: boolean;
   readonly #open: Host["store"];
   readonly #clock: Clock;
 
-  constructor(log: Log, open: Host["store"], clock: Clock, dhcp?: DhcpAccess) {
+  constructor(
+    log: Log,
+    open: Host["store"],
+    clock: Clock,
+    { dhcp, inCluster = false }: Pick<Host, "dhcp" | "inCluster"> = {},
+  ) {
     this.log = log;
     if (dhcp) this.dhcp = dhcp;
+    this.inCluster = inCluster;
     this.#open = open;
     this.#clock = clock;
   }
