@@ -39,6 +39,8 @@ export class Election {
   #seen: Seen | undefined;
   #running: Promise<void> | undefined;
   #leaderUntil = Number.NEGATIVE_INFINITY;
+  /** A write of ours whose answer was lost. */
+  #open: { readonly renewTime: string; readonly startedAt: number } | undefined;
   #lastError: ApiError["code"] | undefined;
 
   constructor(options: ElectionOptions) {
@@ -78,6 +80,7 @@ export class Election {
     const { clock, identity, leaseDuration } = this.#options;
     const found = await this.#look();
     if (this.#stop.signal.aborted || !found) return false;
+    if (this.isLeader) return true;
     if (found === "missing") return this.#write(this.#record(undefined));
     const { holderIdentity = "", leaseDurationSeconds } = found.lease.spec ?? {};
     // A record of ours from a former life counts as anyone's: its work may still be going on elsewhere under the same name.
@@ -144,10 +147,21 @@ export class Election {
   async #look(): Promise<Seen | "missing" | undefined> {
     const { client, name, namespace, renewDeadline } = this.#options;
     const found = await client.get(LEASES, { name, namespace }, { timeout: renewDeadline / 2 });
-    if (found.ok) return this.#see(found.value);
+    if (found.ok) return this.#settle(this.#see(found.value));
     if (found.error.code === "not_found" && found.error.retry === "conflict") return "missing";
     this.#note(found.error);
     return undefined;
+  }
+
+  /** The record is the one that we wrote when no answer came: then the write counts, from its beginning. */
+  #settle(seen: Seen): Seen {
+    const { holderIdentity, renewTime } = seen.lease.spec ?? {};
+    const { identity, renewDeadline } = this.#options;
+    if (this.#open !== undefined && renewTime === this.#open.renewTime && holderIdentity === identity) {
+      this.#leaderUntil = this.#open.startedAt + renewDeadline;
+    }
+    this.#open = undefined;
+    return seen;
   }
 
   #see(lease: Lease): Seen {
@@ -189,13 +203,16 @@ export class Election {
     const written: Awaited<Answer<Lease>> = isNew
       ? await client.create(LEASES, lease, call)
       : await client.update(LEASES, lease, call);
+    const { renewTime = "", holderIdentity } = lease.spec ?? {};
+    this.#open =
+      !written.ok && written.error.maybeDone && holderIdentity !== "" ? { renewTime, startedAt } : undefined;
     if (!written.ok) {
       this.#note(written.error);
       return false;
     }
     this.#see(written.value);
     this.#lastError = undefined;
-    this.#leaderUntil = lease.spec?.holderIdentity === "" ? startedAt : startedAt + renewDeadline;
+    this.#leaderUntil = holderIdentity === "" ? startedAt : startedAt + renewDeadline;
     return this.isLeader;
   }
 
