@@ -20,11 +20,9 @@ export class Cluster {
   readonly clock: Clock;
   readonly store: ObjectStore;
   readonly registry: Registry;
-  readonly controllers: boolean;
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;
-    this.controllers = options.controllers ?? true;
     this.store = new ObjectStore(options.history ?? 1000);
     this.registry = new Registry(this.store);
   }

@@ -1,7 +1,7 @@
-import type { Clock } from "../../src/clock.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Faults } from "./faults.ts";
 import { type Counts, Gateway } from "./gateway.ts";
+import { ADMIN, type User } from "./identity.ts";
 import { child, type Json, text } from "./json.ts";
 import { apiVersion, type Kind } from "./kinds.ts";
 import { type LocalOptions, LocalTransport } from "./local.ts";
@@ -21,6 +21,10 @@ export type DoubleOptions = {
   readonly history?: number;
   /** Garbage collection and the emptying of deleted namespaces; true where left out. */
   readonly controllers?: boolean;
+  /** Users by bearer token. Authentication is on where it is given, if only as `{}`; else all are the administrator. */
+  readonly tokens?: { readonly [token: string]: User };
+  /** Whether Roles and ClusterRoles are enforced; needs authentication. */
+  readonly rbac?: boolean;
 };
 
 /** An API server in this process. */
@@ -41,6 +45,11 @@ export class Double {
     return this.gateway.counts;
   }
 
+  /** Users by bearer token, to add to and to revoke from. */
+  get tokens(): Map<string, User> {
+    return this.gateway.server.authenticator.tokens;
+  }
+
   /** A wire to it for one client, without any network. */
   connect(options: LocalOptions): LocalTransport {
     return new LocalTransport(this.gateway, options);
@@ -54,12 +63,9 @@ export class Double {
     );
     if (!kind) throw new Error(`no kind ${object.apiVersion} ${object.kind} is served`);
     const path = collectionPath(kind, text(child(object, "metadata"), "namespace"));
-    const reply = this.gateway.server.handle({
-      method: "POST",
-      path,
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(object),
-    });
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify(object);
+    const reply = this.gateway.server.handle({ method: "POST", path, headers, body }, ADMIN);
     if (reply.status !== 201) throw new Error(`POST ${path}: ${reply.body}`);
     return JSON.parse(reply.body);
   }

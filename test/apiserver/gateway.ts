@@ -1,9 +1,9 @@
 import type { ApiRequest } from "../../src/kube/transport.ts";
-import type { ClusterOptions } from "./cluster.ts";
 import { type Call, type Fault, Faults, type Match, matches } from "./faults.ts";
+import type { User } from "./identity.ts";
 import { child, isJson, text } from "./json.ts";
-import { ApiServer, failed, type Reply, verbOf } from "./server.ts";
-import { findTarget } from "./target.ts";
+import { ApiServer, failed, type Reply, type ServerOptions, verbOf } from "./server.ts";
+import { findTarget, readPath } from "./target.ts";
 
 /** What becomes of one request on its way. */
 export type Plan = {
@@ -25,7 +25,7 @@ export class Gateway {
   readonly #watches = new Set<(why: string) => void>();
   #up = true;
 
-  constructor(options: ClusterOptions) {
+  constructor(options: ServerOptions) {
     this.server = new ApiServer(options);
     this.faults = new Faults(() => options.clock.random());
   }
@@ -37,7 +37,7 @@ export class Gateway {
 
   call(request: ApiRequest, client: string): Call {
     const [path = "", search = ""] = request.path.split("?", 2);
-    const target = findTarget(this.server.cluster.registry, path);
+    const target = findTarget(this.server.cluster.registry, readPath(path));
     const verb = target && verbOf(request.method, target, new URLSearchParams(search));
     if (!target || !verb) return { client, verb: "other", resource: path, namespace: "", name: "" };
     const { kind, subresource } = target;
@@ -65,10 +65,10 @@ export class Gateway {
   }
 
   /** The moment at which the server acts: at once, and counted. */
-  carryOut(call: Call, plan: Plan, request: ApiRequest): Reply {
+  carryOut(call: Call, plan: Plan, request: ApiRequest, certificate?: User): Reply {
     for (const fault of plan.faults) if (fault.do === "run") fault.run();
     const refusal = plan.faults.find((fault) => fault.do === "answer");
-    const reply = refusal ? failed(refusal.failure) : this.server.handle(request);
+    const reply = refusal ? failed(refusal.failure) : this.server.handle(request, certificate);
     this.counts.add(call, reply.status);
     for (const fault of plan.faults) if (fault.do === "run_after") fault.run();
     return reply;

@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { ApiRequest } from "../../src/kube/transport.ts";
 import type { Gateway } from "./gateway.ts";
+import type { User } from "./identity.ts";
 import type { Reply } from "./server.ts";
 
 /** The double behind HTTP on a free port of the loopback interface. */
 export class HttpFront {
+  /** Users with a client certificate, by the port from which their connection comes (see tls.ts). */
+  readonly users = new Map<number, User>();
   readonly #gateway: Gateway;
   readonly #server: Server;
 
@@ -21,10 +24,9 @@ export class HttpFront {
     return front;
   }
 
-  get url(): string {
+  get port(): number {
     const address = this.#server.address();
-    const port = typeof address === "object" && address ? address.port : 0;
-    return `http://127.0.0.1:${port}`;
+    return typeof address === "object" && address ? address.port : 0;
   }
 
   /** Ends all connections. */
@@ -38,8 +40,11 @@ export class HttpFront {
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const request = await readRequest(incoming);
-    const client = request.headers["user-agent"] ?? "";
     const gateway = this.#gateway;
+    const certificate = this.users.get(incoming.socket.remotePort ?? 0);
+    const { authenticator } = gateway.server;
+    const user = authenticator.on ? authenticator.identify(request.headers, certificate) : certificate;
+    const client = user?.name ?? request.headers["user-agent"] ?? "";
     const { clock } = gateway.server.cluster;
     const call = gateway.call(request, client);
     const plan = gateway.plan(call);
@@ -47,7 +52,7 @@ export class HttpFront {
     if (plan.fate === "hang" || gateway.faults.isPartitioned(client)) return;
     wait(plan.delay, () => {
       if (!gateway.up || plan.fate === "drop_before") return void incoming.socket.destroy();
-      const reply = gateway.carryOut(call, plan, request);
+      const reply = gateway.carryOut(call, plan, request, certificate);
       if (plan.fate === "drop_after") {
         reply.watch?.stop();
         return void incoming.socket.destroy();

@@ -1,14 +1,19 @@
 import type { ApiRequest } from "../../src/kube/transport.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { Controllers, orphan } from "./controllers.ts";
 import { discover } from "./discovery.ts";
 import { badRequest, type Failure, notFound, statusObject, unsupportedMediaType } from "./failure.ts";
-import { child, isJson, text } from "./json.ts";
-import { table } from "./kinds.ts";
+import { Authenticator, type User } from "./identity.ts";
+import { child, isJson, type Json, text } from "./json.ts";
+import { CRD_KIND, table } from "./kinds.ts";
 import { patch } from "./patch.ts";
+import { accessOf, isAllowed, refuse } from "./rbac.ts";
 import { listJson, selection, show } from "./read.ts";
+import { customKinds } from "./registry.ts";
+import { isReview, review } from "./reviews.ts";
 import { keyOf } from "./store.ts";
-import { findTarget, type Target } from "./target.ts";
+import { findTarget, readPath, type Target } from "./target.ts";
 import { openWatch, type Watch } from "./watch.ts";
 import { create, type Outcome, remove, update } from "./write.ts";
 
@@ -24,21 +29,52 @@ export type Reply = {
 /** Bytes of a request's body. */
 const BODY_LIMIT = 3 * 1024 * 1024;
 
+export type ServerOptions = ClusterOptions & {
+  /** Users by bearer token. Authentication is on where it is given, if only as `{}`; else all are the administrator. */
+  readonly tokens?: { readonly [token: string]: User };
+  /** Whether Roles and their bindings are enforced; needs authentication. */
+  readonly rbac?: boolean;
+};
+
 /** The API server without a wire: one request in, one reply out, at once. Both fronts call it. */
 export class ApiServer {
   readonly cluster: Cluster;
+  readonly authenticator: Authenticator;
+  readonly #rbac: boolean;
 
-  constructor(options: ClusterOptions) {
+  constructor(options: ServerOptions) {
     this.cluster = new Cluster(options);
+    this.authenticator = new Authenticator(options.tokens);
+    this.#rbac = options.rbac ?? false;
+    if (options.controllers === false) return;
+    const controllers = new Controllers(this.cluster);
+    this.cluster.store.listen(table(CRD_KIND), ({ type, object }) => {
+      if (type !== "DELETED") for (const kind of customKinds(object)) controllers.watch(kind);
+    });
   }
 
-  handle(request: ApiRequest): Reply {
+  /** `certificate`: the user of the client certificate of the connection. */
+  handle(request: ApiRequest, certificate?: User): Reply {
     const [path = "", search = ""] = request.path.split("?", 2);
     const query = new URLSearchParams(search);
-    const target = findTarget(this.cluster.registry, path);
-    if (!target) return discover(this.cluster.registry, path) ?? plain(404, "404 page not found\n");
+    const user = this.authenticator.identify(request.headers, certificate);
+    if (!user || (user.name === "system:anonymous" && !this.#rbac && !isHealth(path))) return UNAUTHORIZED;
     const body = readBody(request);
-    const result = body.ok ? this.#carryOut(target, request, query, body.value) : body;
+    if (!body.ok) return failed(body.error);
+    if (isReview(path) && request.method === "POST") {
+      const { cluster, authenticator } = this;
+      const told = review(path, body.value, { cluster, authenticator, rbac: this.#rbac, user });
+      return told.ok ? json(201, JSON.stringify(told.value)) : failed(told.error);
+    }
+    const info = readPath(path);
+    const target = findTarget(this.cluster.registry, info);
+    if (this.#rbac && info) {
+      const access = accessOf(info, target ? (verbOf(request.method, target, query) ?? "get") : "get", query);
+      if (!isAllowed(this.cluster, user, access))
+        return failed(refuse(user, access, access.namespace !== ""));
+    }
+    if (!target) return discover(this.cluster.registry, path) ?? plain(404, "404 page not found\n");
+    const result = this.#carryOut(target, request, query, body.value);
     return result.ok ? result.value : failed(result.error);
   }
 
@@ -61,7 +97,7 @@ export class ApiServer {
     const dryRun = query.get("dryRun") === "All";
     if (verb === "deletecollection") return this.#deleteAll(target, query, body, dryRun);
     if (verb === "delete")
-      return answerDelete(target, remove(this.cluster, target, isJson(body) ? body : {}, dryRun));
+      return answerDelete(target, this.#delete(target, isJson(body) ? body : {}, query, dryRun));
     if (verb === "patch") {
       const type = (request.headers["content-type"] ?? "").split(";", 1)[0] ?? "";
       return answer(target, patch(this.cluster, target, type, body, query, dryRun), metadataOnly);
@@ -91,6 +127,16 @@ export class ApiServer {
     }
     const opened = openWatch(this.cluster, target, query, wanted.value);
     return opened.ok ? ok({ ...json(200, ""), watch: opened.value }) : opened;
+  }
+
+  /** Options in the query count where the body has none. */
+  #delete(target: Target, body: Json, query: URLSearchParams, dryRun: boolean): Outcome {
+    const grace = query.get("gracePeriodSeconds");
+    const options = { ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }), ...body };
+    const outcome = remove(this.cluster, target, options, dryRun);
+    const propagation = text(body, "propagationPolicy") ?? query.get("propagationPolicy");
+    if (outcome.ok && propagation === "Orphan" && !dryRun) orphan(this.cluster, outcome.value.object);
+    return outcome;
   }
 
   #deleteAll(target: Target, query: URLSearchParams, body: unknown, dryRun: boolean): Result<Reply, Failure> {
@@ -197,6 +243,10 @@ function answerDelete(target: Target, outcome: Outcome): Result<Reply, Failure> 
   return ok(json(200, JSON.stringify(status)));
 }
 
+function isHealth(path: string): boolean {
+  return /^\/(healthz|livez|readyz|version)(\/|$)/.test(path);
+}
+
 export function failed(failure: Failure): Reply {
   const reply = json(failure.code, JSON.stringify(statusObject(failure)));
   if (failure.retryAfter === undefined) return reply;
@@ -210,3 +260,5 @@ export function json(status: number, body: string): Reply {
 export function plain(status: number, body: string): Reply {
   return { status, headers: { "content-type": "text/plain; charset=utf-8" }, body };
 }
+
+const UNAUTHORIZED = failed({ code: 401, reason: "Unauthorized", message: "Unauthorized" });

@@ -1,7 +1,17 @@
 import type { Kind } from "./kinds.ts";
 import type { Registry } from "./registry.ts";
 
-/** What a path names: a kind, and within it a namespace, an object, a subresource. */
+/** What a path asks for by its form alone, whether it is served or not; RBAC decides on this. */
+export type PathInfo = {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly subresource?: string;
+};
+
+/** A kind that is served, and within it a namespace, an object, a subresource. */
 export type Target = {
   readonly kind: Kind;
   readonly namespace?: string;
@@ -9,27 +19,42 @@ export type Target = {
   readonly subresource?: string;
 };
 
-/** Reads `/api/v1/...` and `/apis/GROUP/VERSION/...`; undefined where nothing is served under the path. */
-export function findTarget(registry: Registry, path: string): Target | undefined {
-  const parts = path.split("/").slice(1).map(decodeURIComponent);
+/** Reads `/api/v1/...` and `/apis/GROUP/VERSION/...`; undefined for paths that name no resource. */
+export function readPath(path: string): PathInfo | undefined {
+  const parts = path.split("/").slice(1).map(decoded);
   const [root, ...afterRoot] = parts;
-  if (root !== "api" && root !== "apis") return undefined;
+  if ((root !== "api" && root !== "apis") || parts.includes("")) return undefined;
   const [group = "", version = "", ...rest] = root === "api" ? ["", ...afterRoot] : afterRoot;
-  if (rest.length === 0 || rest.includes("")) return undefined;
-  const [first, second = "", ...below] = rest;
-  if (first === "namespaces" && below.length > 0) {
-    const [plural = "", name, subresource, ...more] = below;
-    const kind = more.length > 0 ? undefined : registry.find(group, version, plural);
-    if (kind?.namespaced) return target(kind, second, name, subresource);
-  }
-  const [plural = "", name, subresource, ...more] = rest;
-  const kind = more.length > 0 ? undefined : registry.find(group, version, plural);
-  // A namespaced kind without a namespace in the path: all namespaces, lists and watches only.
-  if (!kind || (kind.namespaced && name !== undefined)) return undefined;
-  return target(kind, undefined, name, subresource);
+  // `namespaces/NAME/status` is the status of a namespace, `namespaces/NAME/pods` all pods in it.
+  const inside = rest[0] === "namespaces" && rest.length > 2 && !(rest.length === 3 && rest[2] === "status");
+  const [resource, name, subresource, ...more] = inside ? rest.slice(2) : rest;
+  if (resource === undefined || more.length > 0) return undefined;
+  return {
+    group,
+    version,
+    resource,
+    ...(inside ? { namespace: rest[1] ?? "" } : {}),
+    ...(name === undefined ? {} : { name }),
+    ...(subresource === undefined ? {} : { subresource }),
+  };
 }
 
-function target(kind: Kind, namespace?: string, name?: string, subresource?: string): Target | undefined {
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** What is served under the path, if anything. */
+export function findTarget(registry: Registry, info: PathInfo | undefined): Target | undefined {
+  if (!info) return undefined;
+  const { namespace, name, subresource } = info;
+  const kind = registry.find(info.group, info.version, info.resource);
+  if (!kind || (namespace !== undefined && !kind.namespaced)) return undefined;
+  // A namespaced kind without a namespace in the path: all namespaces, lists and watches only.
+  if (kind.namespaced && namespace === undefined && name !== undefined) return undefined;
   if (subresource !== undefined && !(subresource === "status" && kind.status)) return undefined;
   return {
     kind,

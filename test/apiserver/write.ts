@@ -129,6 +129,7 @@ export function replace(
     deletionGracePeriodSeconds: now.deletionGracePeriodSeconds,
     resourceVersion: now.resourceVersion,
     generation: now.generation,
+    managedFields: then.managedFields ?? now.managedFields,
   };
   const next =
     target.subresource === "status"
