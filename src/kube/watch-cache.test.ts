@@ -247,6 +247,19 @@ describe("our own writes", () => {
   });
 });
 
+test("a listener that throws keeps neither the others nor the cache from the change", async () => {
+  const seen: string[] = [];
+  cache.onChange(() => {
+    throw new Error("bug");
+  });
+  cache.onChange(({ name }) => seen.push(name.name));
+  await write("b", "1");
+  await write("c", "1");
+  await shows("a=1", "b=1", "c=1");
+  expect(seen).toEqual(["b", "c"]);
+  expect(logged[0]).toContain("a listener of configmaps has failed");
+});
+
 test("nothing is under way after stop", async () => {
   await clock.run(cache.stop());
   const requests = double.counts.count();

@@ -228,7 +228,20 @@ export class WatchCache<T extends KubeObject, V> {
 
   #tell(changes: readonly Change<V>[]): void {
     for (const change of changes) {
-      for (const listener of this.#listeners) listener(change);
+      for (const listener of this.#listeners) this.#call(listener, change);
+    }
+  }
+
+  /** A listener that throws is a bug, which must not end the watch nor keep the others from the change. */
+  #call(listener: (change: Change<V>) => void, change: Change<V>): void {
+    try {
+      listener(change);
+    } catch (thrown) {
+      const { resource, log } = this.#options;
+      log("error", `a listener of ${resource.plural} has failed`, {
+        object: change.name.name,
+        error: String(thrown),
+      });
     }
   }
 
