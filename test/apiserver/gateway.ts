@@ -64,14 +64,24 @@ export class Gateway {
     return { delay, delayAnswer, fate, faults: met };
   }
 
-  /** The moment at which the server acts: at once, and counted. */
-  carryOut(call: Call, plan: Plan, request: ApiRequest, certificate?: User): Reply {
+  /** The moment at which the server acts, counted: at once, but where it asks a webhook before. */
+  carryOut(
+    call: Call,
+    plan: Plan,
+    request: ApiRequest,
+    use: (reply: Reply) => void,
+    certificate?: User,
+  ): void {
     for (const fault of plan.faults) if (fault.do === "run") fault.run();
     const refusal = plan.faults.find((fault) => fault.do === "answer");
-    const reply = refusal ? failed(refusal.failure) : this.server.handle(request, certificate);
-    this.counts.add(call, reply.status);
-    for (const fault of plan.faults) if (fault.do === "run_after") fault.run();
-    return reply;
+    const done = (reply: Reply) => {
+      this.counts.add(call, reply.status);
+      for (const fault of plan.faults) if (fault.do === "run_after") fault.run();
+      use(reply);
+    };
+    const reply = refusal ? failed(refusal.failure) : this.server.respond(request, certificate);
+    if (reply instanceof Promise) void reply.then(done);
+    else done(reply);
   }
 
   /** Registers an open watch; returns the way to leave. */

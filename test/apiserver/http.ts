@@ -52,13 +52,15 @@ export class HttpFront {
     if (plan.fate === "hang" || gateway.faults.isPartitioned(client)) return;
     wait(plan.delay, () => {
       if (!gateway.up || plan.fate === "drop_before") return void incoming.socket.destroy();
-      const reply = gateway.carryOut(call, plan, request, certificate);
-      if (plan.fate === "drop_after") {
-        reply.watch?.stop();
-        return void incoming.socket.destroy();
-      }
-      if (gateway.faults.isPartitioned(client)) return;
-      wait(plan.delayAnswer, () => this.#answer(reply, client, incoming, outgoing));
+      const use = (reply: Reply) => {
+        if (plan.fate === "drop_after") {
+          reply.watch?.stop();
+          return void incoming.socket.destroy();
+        }
+        if (gateway.faults.isPartitioned(client)) return;
+        wait(plan.delayAnswer, () => this.#answer(reply, client, incoming, outgoing));
+      };
+      gateway.carryOut(call, plan, request, use, certificate);
     });
   }
 

@@ -131,13 +131,14 @@ export class LocalTransport implements Transport {
       if (!gateway.up) return fail({ ok: false, error: unreachable("connection refused", false) });
       if (plan.fate === "drop_before")
         return fail({ ok: false, error: unreachable("connection reset by peer", true) });
-      const reply = gateway.carryOut(call, plan, sent);
-      if (gateway.faults.isPartitioned(client)) return;
-      if (plan.fate === "drop_after") {
-        reply.watch?.stop();
-        return fail({ ok: false, error: unreachable("connection reset by peer", true) });
-      }
-      onReply(reply, this.#oneWay() + plan.delayAnswer);
+      gateway.carryOut(call, plan, sent, (reply) => {
+        if (gateway.faults.isPartitioned(client)) return;
+        if (plan.fate === "drop_after") {
+          reply.watch?.stop();
+          return fail({ ok: false, error: unreachable("connection reset by peer", true) });
+        }
+        onReply(reply, this.#oneWay() + plan.delayAnswer);
+      });
     });
   }
 

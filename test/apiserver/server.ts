@@ -15,6 +15,7 @@ import { isReview, review } from "./reviews.ts";
 import { keyOf } from "./store.ts";
 import { findTarget, readPath, type Target } from "./target.ts";
 import { openWatch, type Watch } from "./watch.ts";
+import { type Attempt, askWebhooks, hasWebhooks, matchingWebhooks } from "./webhooks.ts";
 import { create, type Outcome, remove, update } from "./write.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -78,6 +79,44 @@ export class ApiServer {
     return result.ok ? result.value : failed(result.error);
   }
 
+  /** The same, after the validating webhooks that match have agreed; a promise only where there are any. */
+  respond(request: ApiRequest, certificate?: User): Reply | Promise<Reply> {
+    const attempt = request.method === "GET" ? undefined : this.#attempt(request, certificate);
+    const webhooks = attempt ? matchingWebhooks(this.cluster, attempt) : [];
+    if (!attempt || webhooks.length === 0) return this.handle(request, certificate);
+    return askWebhooks(this.cluster, webhooks, attempt).then(({ failure, warnings }) =>
+      failure ? failed(failure) : withWarnings(this.handle(request, certificate), warnings),
+    );
+  }
+
+  /** What the request would write; undefined where no webhook is configured, or where it would fail anyway. */
+  #attempt(request: ApiRequest, certificate?: User): Attempt | undefined {
+    if (!hasWebhooks(this.cluster)) return undefined;
+    const [path = "", search = ""] = request.path.split("?", 2);
+    const query = new URLSearchParams(search);
+    const target = findTarget(this.cluster.registry, readPath(path));
+    const verb = target && verbOf(request.method, target, query);
+    const user = this.authenticator.identify(request.headers, certificate);
+    if (!target || !verb || verb === "deletecollection" || !user) return undefined;
+    const rehearsal = `${path}?${search === "" ? "" : `${search}&`}dryRun=All`;
+    if (this.handle({ ...request, path: rehearsal }, certificate).status >= 400) return undefined;
+    const body = readBody(request);
+    const outcome = this.#write(target, verb, request, query, body.ok ? body.value : undefined, true);
+    if (!outcome.ok) return undefined;
+    const { object, previous } = outcome.value;
+    const name = text(child(object, "metadata"), "name") ?? "";
+    const operation = verb === "delete" ? "DELETE" : previous ? "UPDATE" : "CREATE";
+    return {
+      operation,
+      target,
+      name,
+      ...(operation === "DELETE" ? {} : { object }),
+      ...(previous ? { oldObject: previous } : {}),
+      user,
+      dryRun: query.get("dryRun") === "All",
+    };
+  }
+
   #carryOut(
     target: Target,
     request: ApiRequest,
@@ -96,15 +135,25 @@ export class ApiServer {
     if (verb === "list" || verb === "watch") return this.#read(target, query, verb, metadataOnly);
     const dryRun = query.get("dryRun") === "All";
     if (verb === "deletecollection") return this.#deleteAll(target, query, body, dryRun);
-    if (verb === "delete")
-      return answerDelete(target, this.#delete(target, isJson(body) ? body : {}, query, dryRun));
+    const outcome = this.#write(target, verb, request, query, body, dryRun);
+    return verb === "delete" ? answerDelete(target, outcome) : answer(target, outcome, metadataOnly);
+  }
+
+  #write(
+    target: Target,
+    verb: Verb,
+    request: ApiRequest,
+    query: URLSearchParams,
+    body: unknown,
+    dryRun: boolean,
+  ): Outcome {
+    if (verb === "delete") return this.#delete(target, isJson(body) ? body : {}, query, dryRun);
     if (verb === "patch") {
       const type = (request.headers["content-type"] ?? "").split(";", 1)[0] ?? "";
-      return answer(target, patch(this.cluster, target, type, body, query, dryRun), metadataOnly);
+      return patch(this.cluster, target, type, body, query, dryRun);
     }
     if (!isJson(body)) return err(badRequest("the body is no object"));
-    const write = verb === "create" ? create : update;
-    return answer(target, write(this.cluster, target, body, dryRun), metadataOnly);
+    return (verb === "create" ? create : update)(this.cluster, target, body, dryRun);
   }
 
   #get(target: Target, metadataOnly: boolean): Result<Reply, Failure> {
@@ -214,10 +263,14 @@ function wantsMetadata(headers: ApiRequest["headers"]): boolean {
 function answer(target: Target, outcome: Outcome, metadataOnly: boolean): Result<Reply, Failure> {
   if (!outcome.ok) return outcome;
   const { status, object, warnings } = outcome.value;
-  const reply = json(status, show(target, object, metadataOnly));
-  if (warnings.length === 0) return ok(reply);
-  const warning = warnings.map((told) => `299 - ${JSON.stringify(told)}`).join(", ");
-  return ok({ ...reply, headers: { ...reply.headers, warning } });
+  return ok(withWarnings(json(status, show(target, object, metadataOnly)), warnings));
+}
+
+function withWarnings(reply: Reply, warnings: readonly string[]): Reply {
+  if (warnings.length === 0) return reply;
+  const told = warnings.map((warning) => `299 - ${JSON.stringify(warning)}`);
+  const before = reply.headers.warning === undefined ? [] : [reply.headers.warning];
+  return { ...reply, headers: { ...reply.headers, warning: [...before, ...told].join(", ") } };
 }
 
 /** Gone: a Status that names what is gone. Still there, with a deletionTimestamp: the object. Pods: always the object. */
