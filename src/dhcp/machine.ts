@@ -52,7 +52,7 @@ export type Effect<Sent> =
   | { readonly kind: "lost"; readonly lease: Lease; readonly reason: "nak" | "expired" | "conflict" }
   /** No lease within the budget; the machine is idle. */
   | { readonly kind: "failed"; readonly failure: Failure }
-  /** `release` is done; the machine is idle. */
+  /** `release` is done; the machine is idle. DHCPv6 waits up to 15 s for the server's word before it says so. */
   | { readonly kind: "released"; readonly lease?: Lease }
   | { readonly kind: "log"; readonly level: LogLevel; readonly msg: string; readonly fields: LogFields };
 
@@ -69,6 +69,7 @@ export type PhaseName =
   | "selecting"
   | "requesting"
   | "checking"
+  | "declining"
   | "bound"
   | "renewing"
   | "rebinding"

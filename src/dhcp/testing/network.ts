@@ -72,11 +72,12 @@ export class Network<State extends { readonly wakeAt?: number }, Message, S exte
 
   tell(host: Host<State>, event: Event<Message>): void {
     if (event.kind === "start") host.startedAt = this.now;
+    const before = host.state.wakeAt;
     const { state, effects } = this.#step(host.state, event, this.now, this.#random);
     host.state = state;
     for (const effect of effects) this.#carryOut(host, effect);
     const { wakeAt } = host.state;
-    if (wakeAt === undefined) return;
+    if (wakeAt === undefined || (wakeAt === before && event.kind !== "timer")) return;
     const wake = () => {
       if (host.state.wakeAt === wakeAt) this.tell(host, { kind: "timer" });
     };

@@ -4,7 +4,19 @@ import type { Lease } from "../lease.ts";
 import type { Effect, Event, Failure, Step } from "../machine.ts";
 import type { Message } from "./message.ts";
 
-/** What one DHCPv6 client is, for its whole life. */
+/** How long the client waits and for how long it tries. All in milliseconds. */
+export type Timing = {
+  /** SOL_TIMEOUT and REQ_TIMEOUT (RFC 8415 section 7.6: 1 s). */
+  readonly firstWait: number;
+  /** SOL_MAX_RT (3,600 s), unless a server says otherwise. */
+  readonly longestWait: number;
+  /** How long to wait for better ADVERTISEs after the first. The RFC says for `firstWait`; a pod waits. */
+  readonly collect: number;
+  /** For how long an acquisition tries before it fails. After a lost lease it tries without end. */
+  readonly budget: number;
+};
+
+/** What one DHCPv6 client is, for its whole life. `clientConfig` makes one. */
 export type ClientConfig = {
   /** The client's DUID (RFC 8415 section 11); see ../client-id.ts. */
   readonly duid: Uint8Array;
@@ -16,14 +28,11 @@ export type ClientConfig = {
   readonly provide: ReadonlyMap<number, Uint8Array>;
   /** Two messages instead of four, where the server will (RFC 8415 section 21.14). */
   readonly rapidCommit: boolean;
-  /** Also ask for a prefix: the length wished for, 0 for any. Absent: none. */
-  readonly delegation?: number;
-  /** Let the driver detect duplicates before the address is bound. */
+  /** Also ask for a prefix to delegate. */
+  readonly delegation: boolean;
+  /** Let the driver detect duplicates before the address is bound (RFC 4862 section 5.4). */
   readonly probe: boolean;
-  /** For how long an acquisition tries before it fails, in milliseconds. */
-  readonly budget: number;
-  /** SOL_MAX_RT, in milliseconds (RFC 8415 section 7.6: 3,600 s). */
-  readonly longestWait: number;
+  readonly timing: Timing;
 };
 
 /** A message that is sent until answered (RFC 8415 section 15). */
@@ -31,28 +40,33 @@ export type Exchange = {
   readonly xid: number;
   readonly sent: number;
   readonly since: number;
+  readonly lastSentAt: number;
   /** RT: the last wait, in milliseconds. */
   readonly wait: number;
 };
 
-/** An acquisition under way. */
+/** An acquisition under way, however many times it starts over. */
 export type Attempt = {
   readonly since: number;
   /** Absent: tries without end. */
   readonly deadline?: number;
-  readonly failure?: Failure;
+  /** How often it had to start over. */
   readonly restarts: number;
+  /** The last reason why it did not end yet. */
+  readonly failure?: Failure;
+  /** The address to ask for, if the server will. */
   readonly wish?: Address;
+  /** SOL_MAX_RT as a server states it (RFC 8415 section 21.24). */
+  readonly longestWait?: number;
 };
 
-/** What a server offers, or has given to us. */
+/** What a server offers. */
 export type Advert = {
   readonly serverDuid: Uint8Array;
-  readonly from: Address;
   /** Option 7: 0 to 255, the greatest wins. */
   readonly preference: number;
   readonly address: Address;
-  readonly prefix?: InterfaceAddress;
+  readonly prefixes: readonly InterfaceAddress[];
 };
 
 export type Phase =
@@ -62,6 +76,7 @@ export type Phase =
       readonly name: "selecting";
       readonly attempt: Attempt;
       readonly exchange: Exchange;
+      /** The best first. */
       readonly adverts: readonly Advert[];
     }
   | {
@@ -72,6 +87,12 @@ export type Phase =
       readonly others: readonly Advert[];
     }
   | { readonly name: "checking"; readonly attempt: Attempt; readonly lease: Lease }
+  | {
+      readonly name: "declining";
+      readonly attempt: Attempt;
+      readonly lease: Lease;
+      readonly exchange: Exchange;
+    }
   | { readonly name: "bound"; readonly lease: Lease }
   | { readonly name: "renewing"; readonly lease: Lease; readonly exchange: Exchange }
   | { readonly name: "rebinding"; readonly lease: Lease; readonly exchange: Exchange }

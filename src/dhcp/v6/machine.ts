@@ -1,0 +1,174 @@
+import { type Address, formatAddress, sameAddress } from "../../ip/address.ts";
+import type { Lease } from "../lease.ts";
+import type { Failure, Random } from "../machine.ts";
+import {
+  after,
+  ask,
+  bind,
+  declineAgain,
+  fail,
+  into,
+  keep,
+  log,
+  lose,
+  type Moment,
+  newAttempt,
+  newExchange,
+  reboot,
+  rebootAgain,
+  refuse,
+  release,
+  select,
+  selectAgain,
+  take,
+  takeAgain,
+  takeNext,
+} from "./enter.ts";
+import { receive } from "./receive.ts";
+import type { ClientConfig, ClientEvent, ClientState, ClientStep, Phase } from "./state.ts";
+import { REQUEST } from "./times.ts";
+
+/** A client that does nothing yet. */
+export function newClient(config: ClientConfig): ClientState {
+  return { config, phase: { name: "idle" } };
+}
+
+/** The DHCPv6 client (RFC 8415 section 18.2): see `Step`. */
+export function step(state: ClientState, event: ClientEvent, now: number, random: Random): ClientStep {
+  const at: Moment = { now, random };
+  const { config } = state;
+  switch (event.kind) {
+    case "start":
+      return select(config, newAttempt(config, now, leaseOf(state)?.address.address), at);
+    case "reboot":
+      return reboot(config, event.lease, at);
+    case "packet":
+      return receive(state, event.message, event.from, at);
+    case "timer":
+      return state.wakeAt !== undefined && now >= state.wakeAt ? onTimer(state, at) : unchanged(state);
+    case "probed":
+      return onProbed(state, event.address, event.conflict, at);
+    case "conflict":
+      return onConflict(state, event.address, at);
+    case "linkUp":
+      return onLinkUp(state, at);
+    case "renew":
+      return onRenew(state, at);
+    case "release":
+      return onRelease(state, at);
+  }
+}
+
+function onTimer(state: ClientState, at: Moment): ClientStep {
+  const { config, phase } = state;
+  switch (phase.name) {
+    case "idle":
+      return unchanged(state);
+    case "waiting":
+      return isOver(phase, at) ? fail(config, phase.attempt, at) : select(config, phase.attempt, at);
+    case "selecting": {
+      const [best, ...others] = phase.adverts;
+      if (best !== undefined) return take(config, phase.attempt, best, others, at);
+      if (isOver(phase, at)) return fail(config, phase.attempt, at);
+      return selectAgain(config, phase.attempt, phase.exchange, at);
+    }
+    case "requesting": {
+      const { attempt, exchange, advert, others } = phase;
+      if (isOver(phase, at)) return fail(config, attempt, at);
+      if (exchange.sent < REQUEST.most) return takeAgain(config, attempt, exchange, advert, others, at);
+      const address = formatAddress(advert.address);
+      const hint = `a DHCPv6 server advertised ${address} and then fell silent`;
+      const failure: Failure = { code: "no_answer", hint };
+      return takeNext(config, phase, failure, at);
+    }
+    case "checking": {
+      const address = formatAddress(phase.lease.address.address);
+      return after([log("probe without result", { address })], bind(config, phase.lease, at));
+    }
+    case "declining":
+      if (isOver(phase, at)) return fail(config, phase.attempt, at);
+      return declineAgain(config, phase.lease, phase.attempt, phase.exchange, at);
+    case "bound":
+      return keep(config, phase.lease, at);
+    case "renewing":
+    case "rebinding":
+      return onSilence(config, phase, at);
+    case "rebooting": {
+      const { expiresAt } = phase.lease.times;
+      if (expiresAt !== undefined && at.now >= expiresAt) return lose(config, phase.lease, "expired", at);
+      return rebootAgain(config, phase.lease, phase.exchange, at);
+    }
+    case "releasing":
+      return release(config, phase.lease, phase.exchange, at);
+  }
+}
+
+/** The same question again, or the next one once its time has come. A renewal ahead of T1 is asked for once. */
+function onSilence(
+  config: ClientConfig,
+  phase: Extract<Phase, { name: "renewing" | "rebinding" }>,
+  at: Moment,
+): ClientStep {
+  const { renewAt = Number.POSITIVE_INFINITY, rebindAt, expiresAt } = phase.lease.times;
+  const limit = phase.name === "renewing" ? rebindAt : expiresAt;
+  const isDue = phase.name === "rebinding" || at.now >= renewAt;
+  if (!isDue || (limit !== undefined && at.now >= limit)) return keep(config, phase.lease, at);
+  return ask(config, phase.lease, phase.name, phase.exchange, at);
+}
+
+function isOver({ attempt }: { readonly attempt: { readonly deadline?: number } }, { now }: Moment): boolean {
+  return attempt.deadline !== undefined && now >= attempt.deadline;
+}
+
+function onProbed(state: ClientState, address: Address, conflict: boolean, at: Moment): ClientStep {
+  const { config, phase } = state;
+  if (phase.name !== "checking" || !sameAddress(phase.lease.address.address, address))
+    return unchanged(state);
+  return conflict ? refuse(config, phase.lease, phase.attempt, at) : bind(config, phase.lease, at);
+}
+
+function onConflict(state: ClientState, address: Address, at: Moment): ClientStep {
+  const lease = heldBy(state);
+  if (lease === undefined || !sameAddress(lease.address.address, address)) return unchanged(state);
+  const attempt = { since: at.now, restarts: 0 };
+  return after([{ kind: "lost", lease, reason: "conflict" }], refuse(state.config, lease, attempt, at));
+}
+
+/** The network may be another one: have the lease confirmed, or ask at once. */
+function onLinkUp(state: ClientState, at: Moment): ClientStep {
+  const { config, phase } = state;
+  const lease = heldBy(state);
+  if (lease !== undefined) return reboot(config, lease, at);
+  return phase.name === "selecting" ? select(config, phase.attempt, at) : unchanged(state);
+}
+
+function onRenew(state: ClientState, at: Moment): ClientStep {
+  const lease = heldBy(state);
+  if (lease === undefined || state.phase.name === "rebooting") return unchanged(state);
+  const { renewAt = Number.POSITIVE_INFINITY } = lease.times;
+  if (at.now >= renewAt) return keep(state.config, lease, at);
+  return ask(state.config, lease, "renewing", newExchange(at), at);
+}
+
+function onRelease(state: ClientState, at: Moment): ClientStep {
+  const { config, phase } = state;
+  if (phase.name === "releasing") return unchanged(state);
+  const lease = phase.name === "declining" ? undefined : leaseOf(state);
+  if (lease !== undefined) return release(config, lease, newExchange(at), at);
+  return into(config, { name: "idle" }, at, undefined, { kind: "released" });
+}
+
+/** The lease that a server has given to us, whether the interface carries it yet or not. */
+function leaseOf({ phase }: ClientState): Lease | undefined {
+  return "lease" in phase ? phase.lease : undefined;
+}
+
+/** The lease that the interface carries. */
+function heldBy(state: ClientState): Lease | undefined {
+  const isCarried = ["bound", "renewing", "rebinding", "rebooting"].includes(state.phase.name);
+  return isCarried ? leaseOf(state) : undefined;
+}
+
+function unchanged(state: ClientState): ClientStep {
+  return { state, effects: [] };
+}
