@@ -6,7 +6,7 @@ import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { CNI_VARIABLES } from "../cni/wire.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
-import { logOf, Machine, netnsId, PATIENCE } from "../ipam/machine.ts";
+import { logOf, Machine, netnsId, PATIENCE_ALONE } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 
@@ -26,14 +26,15 @@ export async function runCni(args: string[]): Promise<number> {
     if (command === "ADD") await strikeOwed();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    process.stdout.write(renderError(cniError(CniCode.io, why)));
+    const details = "the runtime sends the netconf there";
+    process.stdout.write(renderError(cniError(CniCode.io, why, details)));
     return 1;
   }
   let opened: Store | undefined; // a call names one store
   const host = new Machine(
     logOf(stdin, (line) => process.stderr.write(line), systemClock),
     (choice) => {
-      const store = openStore(choice, { patience: PATIENCE });
+      const store = openStore(choice, { patience: PATIENCE_ALONE });
       if (store.ok) opened = store.value;
       return store;
     },
@@ -97,9 +98,8 @@ async function readStdin(): Promise<string> {
       if (length > MAX_CONFIG_BYTES) break;
     }
   } catch (error) {
-    throw new Error(
-      `standard input cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`standard input cannot be read: ${why.split(":")[0]}`);
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -31,6 +31,7 @@ export async function shim(platform: Platform): Promise<number> {
   const plugin = platform.calledAs.substring(platform.calledAs.lastIndexOf("/") + 1);
   const command = process.env.CNI_COMMAND ?? "";
   const input = command === "" || command === "VERSION" ? new Uint8Array(0) : readInput();
+  if (typeof input === "string") return fail(5, input, "the runtime sends the netconf there");
   const timeout = timeoutOf(command, plugin);
   const request = encodeCall(plugin, timeout, input);
   const socket = process.env.BERTH_SOCKET ?? "/run/berth/agent.sock";
@@ -47,7 +48,8 @@ function timeoutOf(command: string, plugin: string): number {
   return plugin === "dhcp" ? 60000 : 15000; // a DHCP server may need several tries
 }
 
-function readInput(): Uint8Array {
+/** All of standard input, but no more than is needed to see that it is too much; else why it cannot be read. */
+function readInput(): Uint8Array | string {
   let buffer = new Uint8Array(16384);
   let length = 0;
   while (length < MAX_INPUT) {
@@ -59,8 +61,9 @@ function readInput(): Uint8Array {
     let count = 0;
     try {
       count = readSync(0, buffer, length, buffer.length - length, null);
-    } catch {
-      break; // closed, or a folder: an empty netconf is refused with a reason
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "";
+      return `standard input cannot be read: ${why.split(":")[0]}`; // such as EISDIR; the rest differs by platform
     }
     if (count <= 0) break;
     length += count;
@@ -118,11 +121,11 @@ async function withoutAgent(platform: Platform, plugin: string, input: Uint8Arra
     program === ""
       ? `berth is not at ${told === "" ? places.join(", ") : told}`
       : `${program} could not run or was killed`;
-  const error = {
-    code: 11,
-    msg: "no agent of Berth answers on this node",
-    details: `${why}; start berth agent, or let BERTH_BIN name the executable`,
-  };
-  print(1, new TextEncoder().encode(JSON.stringify(error, null, 4)));
+  const details = `${why}; start berth agent, or let BERTH_BIN name the executable`;
+  return fail(11, "no agent of Berth answers on this node", details);
+}
+
+function fail(code: number, msg: string, details: string): number {
+  print(1, new TextEncoder().encode(JSON.stringify({ code, msg, details }, null, 4)));
   return 1;
 }

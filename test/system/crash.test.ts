@@ -10,7 +10,6 @@ const ONE_SHOT = [`${DIST}/berth`, "cni", "--plugin", "whereabouts"];
 const KILLS = 1000;
 const PODS = 40;
 const IN_FLIGHT = 4;
-const LONGEST_DELAY = 60; // milliseconds: twice what a call takes beside three others
 
 test(
   `${KILLS} times kill -9 of ADD and DEL: no duplicate, no half ADD, nothing left at the end`,
@@ -26,6 +25,8 @@ test(
       // One call at a time for a pod, as a runtime does; several pods at once.
       const idle = Array.from({ length: PODS }, (_, index) => `p${index}`);
       let left = KILLS;
+      // What an undisturbed call takes on this machine right now, in milliseconds: half of the kills shall come in time.
+      let usual = 50;
 
       async function worker(): Promise<void> {
         while (left-- > 0) {
@@ -38,10 +39,13 @@ test(
           if (promise) expect(heldBy().map(({ address }) => address)).toEqual(promise);
           promised.delete(pod);
           const child = start({ verb, pod, config, command: ONE_SHOT });
-          const killer = setTimeout(() => child.kill("SIGKILL"), random() * LONGEST_DELAY);
+          const started = performance.now();
+          const spared = random() < 0.1; // to measure by
+          const killer = spared ? undefined : setTimeout(() => child.kill("SIGKILL"), random() * usual * 2);
           const stdout = await new Response(child.stdout).text();
           const exit = await child.exited;
           clearTimeout(killer);
+          if (spared) usual += (performance.now() - started - usual) / 4;
           if (child.signalCode === "SIGKILL") tally.killed++;
           else tally.finished++;
           const held = heldBy();
@@ -64,7 +68,7 @@ test(
       }
       await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
       console.log(`kill -9, seed ${seed}: ${JSON.stringify(tally)}`);
-      for (const count of Object.values(tally)) expect(count).toBeGreaterThan(KILLS / 50); // all of it was tried
+      for (const count of Object.values(tally)) expect(count).toBeGreaterThan(KILLS / 200); // all of it was tried
 
       const held = heldIn(database);
       expect(new Set(held.map(({ address }) => address)).size).toBe(held.length);
@@ -80,7 +84,7 @@ test(
       expect(heldIn(database)).toEqual([]);
       expectRunsToMatch(database);
     }),
-  120_000,
+  300_000,
 );
 
 test(

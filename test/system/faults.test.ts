@@ -190,15 +190,23 @@ describe("faults beside addresses that are held", () => {
     }));
 });
 
-test("standard input that cannot be read is an error of the protocol, not a crash", async () => {
-  const child = Bun.spawn([join(DIST, "cni/static")], {
+test.each([
+  ["the plugin", [join(DIST, "cni/static")]],
+  ["berth cni", [join(DIST, "berth"), "cni", "--plugin", "static"]],
+])("%s: standard input that cannot be read is an error of the protocol, not a crash", async (_, command) => {
+  const child = Bun.spawn(command, {
     env: { CNI_COMMAND: "ADD", CNI_CONTAINERID: "c", CNI_NETNS: "/n", CNI_IFNAME: "net1", CNI_PATH: "/x" },
     stdin: openSync("/tmp", "r"),
     stdout: "pipe",
     stderr: "ignore",
   });
   const stdout = await new Response(child.stdout).text();
-  expect([await child.exited, JSON.parse(stdout).code]).toEqual([1, 5]);
+  const error = {
+    code: 5,
+    msg: "standard input cannot be read: EISDIR",
+    details: "the runtime sends the netconf there",
+  };
+  expect([await child.exited, JSON.parse(stdout)]).toEqual([1, error]);
 });
 
 describe("the command line", () => {
