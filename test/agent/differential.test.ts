@@ -48,7 +48,7 @@ function inProcess(database: string): Way {
   const answer = async (call: Generated) => {
     let opened: Store | undefined;
     const host: Host = {
-      node: "node-a",
+      node: () => "node-a",
       now: systemClock.now,
       log: () => undefined,
       readFile: () => undefined, // the generator names no flat file
