@@ -1,11 +1,7 @@
 import { userInfo } from "node:os";
 import { parseArgs } from "node:util";
-import type { Claim } from "../allocation/claim.ts";
-import { podRef } from "../allocation/owner.ts";
-import { describePool, type Pool, samePool } from "../allocation/pool.ts";
-import { reservationOf, reserve } from "../allocation/reservation.ts";
-import { type Address, formatAddress, parseAddress } from "../ip/address.ts";
-import { contains, formatCidr, lastOf, parseCidr } from "../ip/cidr.ts";
+import { carryOut, type PoolChoice, planRelease, planReservation, type Step } from "../inspect/steer.ts";
+import { parseAddress } from "../ip/address.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Store } from "../store/store.ts";
 import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
@@ -64,32 +60,8 @@ export async function runReserve(args: string[]): Promise<number> {
   if (!until.ok) return misused("reserve", until.error);
   const reservation = { by, reason: values.reason, ...(until.value !== undefined && { until: until.value }) };
   return withStore(values, async (store) => {
-    const pool = await poolOf(store, address.value, values);
-    if (!pool.ok) return fail(pool.error);
-    const { range } = pool.value;
-    const text = formatAddress(address.value);
-    if (address.value.value === range.base || address.value.value === lastOf(range))
-      return fail(
-        `${text} is the network or broadcast address of ${formatCidr(range)}, which no pod ever gets`,
-      );
-    const change = reserve(pool.value, address.value, reservation, true, now);
-    const what = `${text} of ${describePool(pool.value)} for ${by}: ${values.reason}${untilText(until.value)}`;
-    const refusal = await store.preview(change);
-    const held = await store.claims({ address: address.value });
-    if (!refusal.ok) return storeFailed(refusal.error);
-    if (!held.ok) return storeFailed(held.error);
-    const other = held.value.find(
-      (claim) => samePool(claim.pool, pool.value) && reservationOf(claim)?.by !== by,
-    );
-    if (other && reservationOf(other))
-      return fail(`${text} is ${describe(other)}; berth release ${text} first`);
-    const holder = refusal.value?.code === "address_taken" ? refusal.value.holder : undefined;
-    if (refusal.value) return fail(`${text} is held by ${holder ? describe(holder) : "somebody"}`);
-    if (!values.yes) return say(`Would reserve ${what}\nNothing has changed; --yes does it.\n`);
-    const outcome = await store.commit([change]);
-    if (!outcome.ok) return storeFailed(outcome.error);
-    if (outcome.value[0]?.kind === "refused") return fail(`${text} was taken meanwhile; berth show ${text}`);
-    return say(`Reserved ${what}\n`);
+    const step = await planReservation(store, address.value, reservation, choiceOf(values), now);
+    return take(store, step, values.yes, { would: "Would reserve for", done: "Reserved for" });
   });
 }
 
@@ -99,69 +71,32 @@ export async function runRelease(args: string[]): Promise<number> {
   if (values.help) return say(RELEASE_HELP);
   const address = parseAddress(positionals[0] ?? "");
   if (!address.ok) return misused("release", `name an address: ${address.error.hint}`);
-  const text = formatAddress(address.value);
   return withStore(values, async (store) => {
-    const found = await store.claims({ address: address.value });
-    if (!found.ok) return storeFailed(found.error);
-    const held = found.value.filter(({ pool }) => isMeant(pool, values));
-    const [claim, ...others] = held;
-    if (claim === undefined) return fail(`nobody holds ${text}${values.pool ? ` in ${values.pool}` : ""}`);
-    if (others.length > 0)
-      return fail(
-        `${text} is held in several pools: ${pools(held)}; name one with --pool and --network-name`,
-      );
-    const { sandbox, ifname } = claim.owner;
-    const all = await store.claims({ attachment: { sandbox, ifname } });
-    if (!all.ok) return storeFailed(all.error);
-    const list = all.value
-      .map((one) => `  ${formatAddress(one.address)}  ${describePool(one.pool)}\n`)
-      .join("");
-    const warning = reservationOf(claim)
-      ? ""
-      : "If this pod still runs, it goes on using what the next pod gets: make sure that it is gone.\n";
-    if (!values.yes) {
-      return say(
-        `Would release from ${describe(claim)}:\n${list}${warning}Nothing has changed; --yes does it.\n`,
-      );
-    }
-    const outcome = await store.commit([{ kind: "release", sandbox, ifname }]);
-    if (!outcome.ok) return storeFailed(outcome.error);
-    const [released] = outcome.value;
-    if (released?.kind !== "released" || released.claims.length === 0)
-      return fail(`${text} changed its holder meanwhile and was not touched; berth show ${text}`);
-    return say(`Released from ${describe(claim)}:\n${list}`);
+    const step = await planRelease(store, address.value, choiceOf(values));
+    return take(store, step, values.yes, { would: "Would release from", done: "Released from" });
   });
 }
 
-type Choice = { readonly pool?: string | undefined; readonly "network-name"?: string | undefined };
-
-/** The one pool that the address lies in and the options mean. */
-async function poolOf(store: Store, address: Address, choice: Choice): Promise<Result<Pool, string>> {
-  const usage = await store.pools();
-  if (!usage.ok) return err(`${usage.error.store}: ${usage.error.message} (${usage.error.hint})`);
-  const fitting = usage.value
-    .map(({ pool }) => pool)
-    .filter((pool) => contains(pool.range, address) && isMeant(pool, choice));
-  const [pool, ...others] = fitting;
-  const text = formatAddress(address);
-  const named = parseCidr(choice.pool ?? "");
-  if (pool === undefined && named.ok && contains(named.value, address)) {
-    return ok({ networkName: choice["network-name"] ?? "", range: named.value }); // before its first pod
-  }
-  if (pool === undefined)
-    return err(
-      `${text} lies in no pool that is in use; berth pools lists them, --pool names one before its first use`,
-    );
-  if (others.length === 0) return ok(pool);
-  const names = fitting.map(describePool).join(", ");
-  return err(`${text} lies in several pools: ${names}; name one with --pool and --network-name`);
+function choiceOf(values: { pool?: string | undefined; "network-name"?: string | undefined }): PoolChoice {
+  return { range: values.pool, networkName: values["network-name"] };
 }
 
-function isMeant(pool: Pool, { pool: range, "network-name": name }: Choice): boolean {
-  return (
-    (range === undefined || formatCidr(pool.range) === range) &&
-    (name === undefined || pool.networkName === name)
-  );
+/** Says what would be done, or does it. */
+async function take(
+  store: Store,
+  step: Result<Step, string>,
+  yes: boolean,
+  words: { readonly would: string; readonly done: string },
+): Promise<number> {
+  if (!step.ok) return fail(step.error);
+  const list = step.value.addresses.map((line) => `  ${line}\n`).join("");
+  const about = `${step.value.who}:\n${list}`;
+  const warning = step.value.fromPod
+    ? "If this pod still runs, it goes on using what the next pod gets: make sure that it is gone.\n"
+    : "";
+  if (!yes) return say(`${words.would} ${about}${warning}Nothing has changed; --yes does it.\n`);
+  const done = await carryOut(store, step.value);
+  return done.ok ? say(`${words.done} ${about}`) : fail(done.error);
 }
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -175,22 +110,6 @@ export function readExpiry(text: string, now: number): Result<number, string> {
       `--expires is a span such as 12h or 90d, or a date such as 2030-01-31, not ${JSON.stringify(text)}`,
     );
   return until > now ? ok(until) : err(`--expires ${text} lies in the past`);
-}
-
-function untilText(until: number | undefined): string {
-  return until === undefined ? "" : `, until ${new Date(until).toISOString()}`;
-}
-
-function describe(claim: Claim): string {
-  const reservation = reservationOf(claim);
-  if (reservation)
-    return `a reservation of ${reservation.by}: ${reservation.reason}${untilText(reservation.until)}`;
-  const { pod, ifname, sandbox } = claim.owner;
-  return `${podRef(pod)} ${ifname} on node ${claim.node} (sandbox ${sandbox.slice(0, 13)})`;
-}
-
-function pools(claims: readonly Claim[]): string {
-  return claims.map(({ pool }) => describePool(pool)).join(", ");
 }
 
 async function withStore(

@@ -15,7 +15,7 @@ const shown = (address: string) => JSON.parse(berth("show", address, "-o", "json
 
 test("a reservation: said first, then made; no pod gets it; renewed, and given back", async () => {
   const reserve = ["reserve", "10.56.0.3", "--reason", "router", "--owner", "ops"];
-  expect(berth(...reserve).stdout).toContain("Would reserve 10.56.0.3");
+  expect(berth(...reserve).stdout).toContain("Would reserve for ops: router");
   expect(shown("10.56.0.3")).toEqual([]);
   expect(berth(...reserve, "--yes")).toMatchObject({ exit: 0, stderr: "" });
   expect(shown("10.56.0.3")).toMatchObject([{ pod: "", reserved: { by: "ops", reason: "router" } }]);
