@@ -18,6 +18,7 @@ build: setup ## make dist/berth and the plugins in dist/cni
 
 lint: setup ## types, style, and the direction of imports
 	$(BIN)/tsc
+	$(BIN)/tsc -p src/web/page
 	$(BIN)/biome check --error-on-warnings
 	$(BUN) tools/layout.ts
 	$(BUN) tools/schema.ts --check

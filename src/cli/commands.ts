@@ -64,6 +64,15 @@ export const COMMANDS: readonly Command[] = [
     run: async (args) => (await import("./explain.ts")).runExplain(args),
   },
   {
+    name: "ui",
+    group: "look",
+    usage: "",
+    summary: "all of this in a browser, live  [--listen HOST:PORT] [--allow-writes]",
+    flags: [...SOURCE, "--networks", "--listen", "--host", "--allow-writes"],
+    ownHelp: true,
+    run: async (args) => (await import("./ui.ts")).runUi(args),
+  },
+  {
     name: "check",
     group: "check",
     usage: "",

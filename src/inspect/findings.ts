@@ -1,12 +1,12 @@
 import type { Claim } from "../allocation/claim.ts";
 import { podRef } from "../allocation/owner.ts";
-import { describePool, poolCapacity, poolSpace, realmSpace } from "../allocation/pool.ts";
+import { describePool, poolCapacity, poolSpace, samePool } from "../allocation/pool.ts";
 import { hasExpired, reservationOf } from "../allocation/reservation.ts";
 import { formatAddress, sameAddress } from "../ip/address.ts";
-import { contains, formatCidr, lastOf } from "../ip/cidr.ts";
+import { formatCidr, lastOf } from "../ip/cidr.ts";
 import { countOf } from "../ip/interval.ts";
 import type { PoolUsage } from "../store/store.ts";
-import { type Network, type PoolRules, rulesOf } from "./networks.ts";
+import { type Network, rulesOf } from "./networks.ts";
 
 /** Something that a person should know, with what to do. Errors are wrong already, warnings will or may be. */
 export type Finding = {
@@ -41,10 +41,11 @@ export const NEARLY_FULL = 90n;
 
 /** Everything that is inconsistent or about to be, errors first, each group in the order of pool and address. */
 export function findingsOf(evidence: Evidence): Finding[] {
+  const groups = [...Map.groupBy(evidence.claims, ({ pool }) => poolSpace(pool)).values()];
   const found = [
-    ...duplicates(evidence.claims),
-    ...misplaced(evidence),
-    ...strandedSandboxes(evidence.claims),
+    ...duplicates(groups),
+    ...groups.flatMap((claims) => [...misplaced(claims, evidence.networks)]),
+    ...groups.flatMap((claims) => [...strandedSandboxes(claims)]),
     ...expired(evidence),
     ...fullPools(evidence),
   ];
@@ -54,69 +55,81 @@ export function findingsOf(evidence: Evidence): Finding[] {
   ];
 }
 
+/** The claims of one pool. */
+type Group = readonly Claim[];
+
 /** Within a pool and, with the overlap check on, within a realm an address has one owner. */
-function* duplicates(claims: readonly Claim[]): Generator<Finding> {
-  const seen = new Map<string, Claim>();
-  for (const claim of claims) {
-    const { pool, address, overlapCheck } = claim;
-    const space = overlapCheck ? realmSpace(pool.networkName, address.family) : poolSpace(pool);
-    const key = `${address.value.toString(36)}@${space}`;
-    const other = seen.get(key);
-    if (other === undefined) {
-      seen.set(key, claim);
-      continue;
+function* duplicates(groups: readonly Group[]): Generator<Finding> {
+  for (const [index, group] of groups.entries()) {
+    const seen = new Map<bigint, Claim>();
+    // Other pools matter only where their ranges meet: nearly never, so that most claims are looked at once.
+    for (const other of groups.slice(0, index)) {
+      if (!mayMeet(group, other)) continue;
+      for (const claim of other) if (claim.overlapCheck) seen.set(claim.address.value, claim);
     }
-    yield {
-      severity: "error",
-      code: "address_twice",
-      subject: formatAddress(address),
-      message: `${formatAddress(address)} is held by ${holderOf(other)} and by ${holderOf(claim)}`,
-      hint: "restart one of the two pods; berth release frees what a pod that is gone still holds",
-    };
+    for (const claim of group) {
+      const other = seen.get(claim.address.value);
+      if (other === undefined || (!claim.overlapCheck && !samePool(claim.pool, other.pool))) {
+        seen.set(claim.address.value, claim);
+        continue;
+      }
+      const address = formatAddress(claim.address);
+      yield {
+        severity: "error",
+        code: "address_twice",
+        subject: address,
+        message: `${address} is held by ${holderOf(other)} and by ${holderOf(claim)}`,
+        hint: "restart one of the two pods; berth release frees what a pod that is gone still holds",
+      };
+    }
   }
 }
 
-function* misplaced({ claims, networks }: Evidence): Generator<Finding> {
-  const known = new Map<string, PoolRules | undefined>();
+function mayMeet([a]: Group, [b]: Group): boolean {
+  if (!a || !b || a.pool.networkName !== b.pool.networkName) return false;
+  const [one, two] = [a.pool.range, b.pool.range];
+  return one.family === two.family && one.base <= lastOf(two) && two.base <= lastOf(one);
+}
+
+function* misplaced(claims: Group, networks: readonly Network[]): Generator<Finding> {
+  const pool = claims[0]?.pool;
+  if (!pool) return;
+  const { range } = pool;
+  const [first, last] = [range.base, lastOf(range)];
+  const rules = rulesOf(pool, networks);
   for (const claim of claims) {
-    const { pool, address } = claim;
-    const text = formatAddress(address);
-    const base = { severity: "error", subject: text } as const;
-    const holder = holderOf(claim);
-    if (!contains(pool.range, address)) {
-      const message = `${text} of ${holder} lies outside its pool ${formatCidr(pool.range)}`;
-      yield { ...base, code: "address_outside_pool", message, hint: "restart the pod" };
-      continue;
-    }
-    if (reservationOf(claim)) continue; // a person may keep any address
-    if (address.value === pool.range.base || address.value === lastOf(pool.range)) {
-      const message = `${text} is the network or broadcast address of ${formatCidr(pool.range)}, held by ${holder}`;
-      yield { ...base, code: "network_or_broadcast_held", message, hint: "restart the pod" };
-      continue;
-    }
-    const space = poolSpace(pool);
-    if (!known.has(space)) known.set(space, rulesOf(pool, networks));
-    const rules = known.get(space);
-    if (rules?.gateways.some((gateway) => sameAddress(gateway, address))) {
-      const message = `${text} is the gateway of ${describePool(pool)}, held by ${holder}`;
+    const { family, value } = claim.address;
+    const base = () => ({ severity: "error", subject: formatAddress(claim.address) }) as const;
+    const what = () => `${formatAddress(claim.address)} of ${holderOf(claim)}`;
+    if (family !== range.family || value < first || value > last) {
+      const message = `${what()} lies outside its pool ${formatCidr(range)}`;
+      yield { ...base(), code: "address_outside_pool", message, hint: "restart the pod" };
+    } else if (reservationOf(claim)) {
+      // a person may keep any address
+    } else if (value === first || value === last) {
+      const message = `${what()} is the network or broadcast address of ${formatCidr(range)}`;
+      yield { ...base(), code: "network_or_broadcast_held", message, hint: "restart the pod" };
+    } else if (rules?.gateways.some((gateway) => sameAddress(gateway, claim.address))) {
+      const message = `${what()} is the gateway of ${describePool(pool)}`;
       const hint = "restart the pod: it gets another address, the gateway is no longer handed out";
-      yield { ...base, code: "gateway_held", message, hint };
-    } else if (rules?.excluded.some(({ first, last }) => first <= address.value && address.value <= last)) {
-      const message = `${text} is excluded from ${describePool(pool)}, and held by ${holder} since before`;
-      yield { ...base, severity: "warning", code: "excluded_held", message, hint: "restart the pod" };
+      yield { ...base(), code: "gateway_held", message, hint };
+    } else if (rules?.excluded.some((hole) => hole.first <= value && value <= hole.last)) {
+      const message = `${what()} is excluded from ${describePool(pool)}, and held since before`;
+      yield { ...base(), severity: "warning", code: "excluded_held", message, hint: "restart the pod" };
     }
   }
 }
 
 /** One interface of one pod has one sandbox at a time; what an earlier one holds was not given back. */
-function* strandedSandboxes(claims: readonly Claim[]): Generator<Finding> {
+function* strandedSandboxes(claims: Group): Generator<Finding> {
   const latest = new Map<string, Claim>();
   for (const claim of claims) {
-    if (reservationOf(claim)) continue;
-    const key = `${podRef(claim.owner.pod)} ${claim.owner.ifname} ${poolSpace(claim.pool)} ${claim.slot}`;
+    const { pod, ifname, sandbox } = claim.owner;
+    if (pod.name === "") continue;
+    const key = `${pod.namespace}/${pod.name}/${ifname}/${claim.slot}`;
     const other = latest.get(key);
     latest.set(key, claim);
-    if (other === undefined || other.owner.sandbox === claim.owner.sandbox) continue;
+    if (other === undefined || other.owner.sandbox === sandbox) continue;
     const [older, newer] = other.since <= claim.since ? [other, claim] : [claim, other];
     const address = formatAddress(older.address);
     yield {

@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { parseArgs } from "node:util";
+import { systemClock } from "../clock.ts";
+import { Ui } from "../web/server.ts";
+import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
+import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+
+const HELP = `usage: berth ui [OPTIONS]
+
+Shows networks, pools and addresses in a browser, live. It prints the address to open; the key in it is for this run.
+
+  --listen HOST:PORT   where to serve                      127.0.0.1, any free port
+  --host NAME:PORT     another name it is reached by, behind a proxy; may be repeated
+  --allow-writes       the page may reserve and release addresses; without it it only looks
+${NETWORK_HELP}${SOURCE_HELP}
+Ctrl-C ends it. Exit codes: 0 stopped; 1 cannot serve, with the reason; 2 wrong usage.
+`;
+
+const OPTIONS = {
+  ...SOURCE_OPTIONS,
+  ...NETWORK_OPTIONS,
+  listen: { type: "string", default: "127.0.0.1:0" },
+  host: { type: "string", multiple: true },
+  "allow-writes": { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** `berth ui`: serves the page until it is told to stop. */
+export async function runUi(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const listen = /^(?:\[([0-9a-f:]+)\]|([^:]+)):([0-9]{1,5})$/i.exec(values.listen);
+  const port = Number(listen?.[3]);
+  if (!listen || port > 65_535) {
+    process.stderr.write(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
+    return 2;
+  }
+  const networks = readNetworks(values.networks);
+  if (!networks.ok) return complain(networks.error);
+  const writable = values["allow-writes"];
+  const store = openSource(values, writable ? "steer" : "look");
+  if (!store.ok) return storeFailed(store.error);
+  // Read anew with every change of the store: a file that has become unreadable leaves what was known.
+  let known = networks.value;
+  const facts = {
+    networks: async () => {
+      const now = readNetworks(values.networks);
+      if (now.ok) known = now.value;
+      return known;
+    },
+  };
+  try {
+    const ui = await Ui.start({
+      store: store.value,
+      facts,
+      clock: systemClock,
+      hostname: listen[1] ?? listen[2] ?? "127.0.0.1",
+      port,
+      token: randomBytes(24).toString("base64url"),
+      writable,
+      hosts: values.host ?? [],
+    });
+    process.stdout.write(`${ui.url}\n`);
+    await new Promise<void>((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+    });
+    await ui.stop();
+    return 0;
+  } catch (error) {
+    return complain(`${values.listen}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    store.value.close();
+  }
+}
+
+function complain(why: string): number {
+  process.stderr.write(`berth ui: ${why}\n`);
+  return 1;
+}
