@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 BUN := $(BIN)/bun
 
-.PHONY: help demo test bench build lint format schema deploy setup clean
+.PHONY: help demo test bench build lint format schema deploy image setup clean
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -32,6 +32,9 @@ schema: setup ## write docs/schema anew
 
 deploy: setup ## write deploy/crds, deploy/manifests and deploy/helm anew
 	$(BUN) tools/deploy.ts
+
+image: build ## the container image of this machine's architecture as an OCI archive, dist/berth-image.tar
+	@$(BUN) tools/image/main.ts
 
 test: build lint ## all tests; as root those with real plugins and namespaces too
 	$(BUN) test --timeout 30000 src test tools deploy

@@ -25,6 +25,8 @@ export function agent(context: Context): readonly Manifest[] {
   const folders = hostFolders([
     { name: "socket", path: "/run/berth" },
     { name: "state", path: "/var/lib/berth" },
+    // The plugin dhcp asks the DHCP daemon here.
+    { name: "dhcp-socket", path: "/run/cni" },
     // Twice: under its own path, as networks name files in it, and where upstream's search order looks last.
     { name: "conf", path: confDir, readOnly: true },
     { name: "host-conf", path: confDir, at: "/host/etc/cni/net.d", readOnly: true },

@@ -135,7 +135,7 @@ describe("least privilege", () => {
         .filter(({ readOnly = false }) => !readOnly)
         .map(({ mountPath }: { mountPath: string }) => mountPath),
     );
-    expect(writable.toSorted()).toEqual(["/host/bin", "/run/berth", "/var/lib/berth"]);
+    expect(writable.toSorted()).toEqual(["/host/bin", "/run/berth", "/run/cni", "/var/lib/berth"]);
   });
 });
 

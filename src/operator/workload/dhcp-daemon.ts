@@ -12,13 +12,15 @@ import type { WorkloadSettings } from "./settings.ts";
 
 const NAME = "dhcp-daemon";
 const HOST = "/host";
+/** Not the agent's: each has a journal of its own. */
+const STATE = "/var/lib/berth-dhcp";
 
 /** The DHCP daemon of every node: it keeps the leases of pods for as long as they live. */
 export function dhcpDaemon(settings: WorkloadSettings): Manifest {
   const labels = { app: NAME, component: "network", type: "infra", ...componentLabels(NAME) };
   const folders = hostFolders([
     { name: "socket", path: "/run/cni", at: `${HOST}/run/cni` },
-    { name: "state", path: "/var/lib/berth", at: `${HOST}/var/lib/berth` },
+    { name: "state", path: STATE, at: `${HOST}${STATE}` },
     { name: "proc", path: "/proc", at: `${HOST}/proc`, readOnly: true, create: false },
     { name: "netns", path: "/run/netns", at: `${HOST}/run/netns`, readOnly: true, follows: true },
     {
@@ -46,7 +48,7 @@ export function dhcpDaemon(settings: WorkloadSettings): Manifest {
           tolerations: EVERYWHERE,
           containers: [
             {
-              ...container(settings, NAME, ["dhcp-daemon", "-hostprefix", HOST]),
+              ...container(settings, NAME, ["dhcp-daemon", "-hostprefix", HOST, "-state-dir", STATE]),
               env: [NODE_NAME],
               resources: resources("10m", "64Mi", "256Mi"),
               // Sockets in network namespaces of pods, which it enters by path.
