@@ -6,11 +6,15 @@ export const PEERS = "/usr/lib/cni";
 
 export type Ipam = { type: string } & Record<string, unknown>;
 
-/** One CNI call of an IPAM plugin, ours or a peer's. */
-export function cniCall(path: string, verb: string, id: string, ipam: Ipam): Program {
+/** Where no agent answers, so that the plugins do the work themselves. */
+export const NO_AGENT = "/nonexistent/agent.sock";
+
+/** One CNI call of an IPAM plugin, ours or a peer's; ours ask the agent at `socket`. */
+export function cniCall(path: string, verb: string, id: string, ipam: Ipam, socket = NO_AGENT): Program {
   return {
     command: [path],
     env: {
+      BERTH_SOCKET: socket,
       CNI_COMMAND: verb,
       CNI_CONTAINERID: id,
       CNI_NETNS: "/nonexistent",

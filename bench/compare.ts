@@ -1,4 +1,4 @@
-import type { CrowdRow } from "./crowd.ts";
+import { type CrowdRow, HOST_LOCAL, WITH_AGENT } from "./crowd.ts";
 import type { CallRow } from "./single.ts";
 
 /** Berth's figure over a peer's; below 1 Berth is ahead. */
@@ -10,7 +10,8 @@ const PAIRS = [
   ["Berth whereabouts DEL, SQLite", "Go host-local DEL"],
 ] as const;
 
-export function compare(calls: readonly CallRow[], [own, other]: readonly CrowdRow[]): Ratio[] {
+export function compare(calls: readonly CallRow[], crowd: readonly CrowdRow[]): Ratio[] {
+  const [own, other] = [WITH_AGENT, HOST_LOCAL].map((name) => crowd.find(({ who }) => who === name));
   const ratios: Ratio[] = [];
   for (const [mine, peer] of PAIRS) {
     const [a, b] = [mine, peer].map((name) => calls.find(({ what }) => what === name)?.figures);
@@ -25,11 +26,4 @@ export function compare(calls: readonly CallRow[], [own, other]: readonly CrowdR
     ratios.push({ what: `DEL, ${what}`, peer: other.who, own: own.del, other: other.del, unit: "ms" });
   }
   return ratios;
-}
-
-/** What /bin/true and Berth's own start-up explain of the distance, so that a reader knows where it comes from. */
-export function startUpShare(calls: readonly CallRow[]): number | undefined {
-  const wall = (name: string) => calls.find(({ what }) => what === name)?.figures?.wall;
-  const [start, add] = [wall("Berth VERSION (start-up alone)"), wall("Berth whereabouts ADD, SQLite")];
-  return start === undefined || add === undefined ? undefined : start / add;
 }

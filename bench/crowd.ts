@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { cniCall, hostLocalOn, ours, theirs, whereaboutsOn } from "./calls.ts";
+import { cniCall, hostLocalOn, NO_AGENT, ours, theirs, whereaboutsOn } from "./calls.ts";
 import { measure, median } from "./measure.ts";
 
 export type CrowdRow = {
@@ -12,6 +12,9 @@ export type CrowdRow = {
   distinct: number;
   left: number;
 };
+
+export const WITH_AGENT = "Berth whereabouts, SQLite, shim and agent";
+export const HOST_LOCAL = "Debian host-local (Go)";
 
 type Contestant = {
   who: string;
@@ -26,11 +29,15 @@ export async function measureCrowd(
   size: number,
   rounds: number,
   withPeer: boolean,
+  socket: string,
 ): Promise<CrowdRow[]> {
   const results = new Map<string, CrowdRow[]>();
   for (let round = 0; round < rounds; round++) {
-    const contestants = [berth(join(folder, `crowd-${round}.db`))];
+    const contestants = [berth(WITH_AGENT, join(folder, `crowd-${round}.db`), socket)];
     if (withPeer) contestants.push(hostLocal(join(folder, `crowd-${round}`)));
+    contestants.push(
+      berth("Berth whereabouts, SQLite, no agent", join(folder, `alone-${round}.db`), NO_AGENT),
+    );
     for (const contestant of contestants) {
       const row = await oneRound(contestant, size);
       results.set(contestant.who, [...(results.get(contestant.who) ?? []), row]);
@@ -60,11 +67,11 @@ async function oneRound({ who, call, held }: Contestant, size: number): Promise<
   return { who, add: adding.wall, del: deleting.wall, failed, distinct, left: held().length };
 }
 
-function berth(database: string): Contestant {
+function berth(who: string, database: string, socket: string): Contestant {
   const ipam = whereaboutsOn(database, "10.0.0.0/16");
   return {
-    who: "Berth whereabouts, SQLite, one process a call",
-    call: (verb, id) => cniCall(ours("whereabouts"), verb, id, ipam),
+    who,
+    call: (verb, id) => cniCall(ours("whereabouts"), verb, id, ipam, socket),
     held: () => {
       const db = new Database(database, { readonly: true });
       const rows = db.query<{ address: string }, []>("SELECT address FROM claim").all();
@@ -77,7 +84,7 @@ function berth(database: string): Contestant {
 function hostLocal(folder: string): Contestant {
   mkdirSync(folder);
   return {
-    who: "Debian host-local (Go)",
+    who: HOST_LOCAL,
     call: (verb, id) => cniCall(theirs("host-local"), verb, id, hostLocalOn(folder)),
     held: () => readdirSync(join(folder, "bench")).filter((name) => /^\d/.test(name)),
   };

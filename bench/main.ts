@@ -5,6 +5,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BenchAgent, measureAgentMemory } from "./agent.ts";
 import { theirs } from "./calls.ts";
 import { measureCrowd } from "./crowd.ts";
 import { describeMachine } from "./machine.ts";
@@ -19,25 +20,31 @@ const HELD_IN_MEMORY = 1_000_000;
 const MEMORY_CALLS = 100_000;
 const CROWD = 200;
 const ROUNDS = 3;
+const PAIRS = [1_000, 100_000];
 
 const progress = (text: string) => process.stderr.write(`bench: ${text}\n`);
 
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "berth-bench-"));
+  const node = await BenchAgent.start(folder);
   try {
     progress(`one call, ${RUNS} times each`);
-    const calls = await measureCalls(folder, RUNS);
+    const calls = await measureCalls(folder, RUNS, node.socket);
     progress(`${CROWD} processes at once, ${ROUNDS} rounds`);
-    const crowd = await measureCrowd(folder, CROWD, ROUNDS, existsSync(theirs("host-local")));
+    const crowd = await measureCrowd(folder, CROWD, ROUNDS, existsSync(theirs("host-local")), node.socket);
+    await node.stop();
+    progress(`memory of the agent, ${PAIRS.join(" and ")} pairs of ADD and DEL`);
+    const agent = await measureAgentMemory(folder, PAIRS);
     progress(`pools with ${SIZES.join(", ")} addresses held`);
     const sizes = await measureSizes(folder, SIZES, RUNS);
     progress("allocation in memory");
     const memory = await measureMemory(HELD_IN_MEMORY, MEMORY_CALLS);
     const machine = describeMachine();
-    const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, calls, crowd, sizes, memory });
+    const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, calls, crowd, sizes, memory, agent });
     writeFileSync(join(import.meta.dir, "RESULTS.md"), text);
     process.stdout.write(text);
   } finally {
+    await node.stop(); // again: an error may have come before
     rmSync(folder, { recursive: true });
   }
 }

@@ -1,4 +1,5 @@
-import { compare, type Ratio, startUpShare } from "./compare.ts";
+import type { MemoryRow } from "./agent.ts";
+import { compare, type Ratio } from "./compare.ts";
 import type { CrowdRow } from "./crowd.ts";
 import type { RateRow } from "./memory.ts";
 import type { SizeRow } from "./pools.ts";
@@ -12,14 +13,25 @@ export type Results = {
   crowd: readonly CrowdRow[];
   sizes: readonly SizeRow[];
   memory: readonly RateRow[];
+  agent: readonly MemoryRow[];
 };
 
 const SIZE_GOAL = 1.2;
 const RATE_GOAL = 100_000;
+/** Berth over its peer. */
+const RATIO_GOALS: { readonly [what: string]: number } = {
+  "Berth static ADD, wall": 1,
+  "Berth whereabouts ADD, SQLite, wall": 0.5,
+  "ADD, processes at once, wall": 1,
+};
+/** MiB. */
+const IDLE_GOAL = 45;
+/** What the last row may be above the first one after the idle agent. */
+const LEAK_GOAL = 1.1;
 
 /** The page bench/RESULTS.md. Who is ahead follows from the figures, not from us. */
 export function renderResults(results: Results): string {
-  const { machine, runs, crowdSize, calls, crowd, sizes, memory } = results;
+  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent } = results;
   const ratios = compare(calls, crowd);
   return `# Figures
 
@@ -28,17 +40,24 @@ Medians of ${runs} runs, contestants in turn within one run. Absolute figures dr
 
 ## One call, whole process
 ${table(["call", "wall ms", "CPU ms", "peak RSS MiB"], calls.map(callRow))}
-Berth is started anew for each call here, without an agent. It syncs every address to disk; host-local syncs nothing (seen with strace).
+A call of Berth is a shim that asks the node's agent; without an agent it starts \`berth cni\`. Berth syncs every address to disk; host-local syncs nothing (seen with strace).
 
 ## ${crowdSize} processes at once on one pool
 ${table(["who", "all ADDs ms", "all DELs ms", "failed", "distinct addresses", "left after the DELs"], crowd.map(crowdRow))}
 ## Berth against its peers
 ${table(
-  ["what", "peer", "Berth", "peer's", "Berth / peer"],
-  ratios.map((ratio) => [ratio.what, ratio.peer, ...both(ratio), times(ratio)]),
+  ["what", "peer", "Berth", "peer's", "Berth / peer", "goal"],
+  ratios.map((ratio) => [ratio.what, ratio.peer, ...both(ratio), times(ratio), goalOf(ratio)]),
 )}
 ## Where a peer is ahead
-${whereBehind(ratios, calls)}
+${whereBehind(ratios)}
+## Memory of the agent
+Goals: idle at most ${IDLE_GOAL} MiB; at the end at most ${LEAK_GOAL} times what it was after the first pairs.
+
+${table(
+  ["agent", "RSS MiB", "goal"],
+  agent.map((row, at) => [row.what, short(row.mib), agentGoal(agent, at)]),
+)}
 ## One whereabouts ADD on SQLite, by what the pool holds
 Goal: at most ${SIZE_GOAL} times the empty pool, whatever is held.
 
@@ -61,17 +80,27 @@ function crowdRow({ who, add, del, failed, distinct, left }: CrowdRow): string[]
   return [who, short(add), short(del), String(failed), String(distinct), String(left)];
 }
 
-function whereBehind(ratios: readonly Ratio[], calls: readonly CallRow[]): string {
+function goalOf({ what, own, other }: Ratio): string {
+  const goal = RATIO_GOALS[what];
+  return goal === undefined ? "–" : `${goal}: ${verdict(own <= goal * other)}`;
+}
+
+function agentGoal(rows: readonly MemoryRow[], at: number): string {
+  const { mib } = rows[at] ?? { mib: Number.NaN };
+  if (at === 0) return verdict(mib <= IDLE_GOAL);
+  if (at === 1) return "–";
+  const ratio = mib / (rows[1]?.mib ?? Number.NaN);
+  return `${ratio.toFixed(2)}×: ${verdict(ratio <= LEAK_GOAL)}`;
+}
+
+function whereBehind(ratios: readonly Ratio[]): string {
   if (ratios.length === 0) return "No peer is installed here, so there is nothing to compare.\n";
   const behind = ratios.filter(({ own, other }) => own > other);
   if (behind.length === 0) return "Nowhere among what was measured.\n";
   const lines = behind
     .sort((a, b) => b.own / b.other - a.own / a.other)
     .map((ratio) => `- ${ratio.what}: ${ratio.peer} by ${times(ratio)} (${both(ratio).join(" against ")})`);
-  const share = startUpShare(calls);
-  const start =
-    share === undefined ? "" : `\nStart-up alone is ${Math.round(share * 100)}% of Berth's ADD.\n`;
-  return `${lines.join("\n")}\n${start}`;
+  return `${lines.join("\n")}\n`;
 }
 
 function sizeRow(row: SizeRow, all: readonly SizeRow[]): string[] {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cniCall, hostLocalOn, ours, STATIC, theirs, whereaboutsOn } from "./calls.ts";
+import { cniCall, hostLocalOn, NO_AGENT, ours, STATIC, theirs, whereaboutsOn } from "./calls.ts";
 import { interleave, median, type Program, type Sample } from "./measure.ts";
 import { peakMeter } from "./peak.ts";
 
@@ -11,8 +11,8 @@ const PEAK_RUNS = 5;
 export type CallRow = { what: string; figures?: { wall: number; cpu: number; peak: number } };
 
 /** One call at a time, each a process of its own. */
-export async function measureCalls(folder: string, runs: number): Promise<CallRow[]> {
-  const kinds = kindsOfCall(folder);
+export async function measureCalls(folder: string, runs: number, socket: string): Promise<CallRow[]> {
+  const kinds = kindsOfCall(folder, socket);
   const present = kinds.filter(({ needs }) => existsSync(needs));
   const samples = await interleave(
     present.map(({ program }) => program),
@@ -39,20 +39,23 @@ export async function measureCalls(folder: string, runs: number): Promise<CallRo
 
 type Kind = { what: string; needs: string; program: (run: number) => Program };
 
-function kindsOfCall(folder: string): Kind[] {
+function kindsOfCall(folder: string, socket: string): Kind[] {
   const ipam = whereaboutsOn(join(folder, "calls.db"), "10.0.0.0/8");
   const hostLocal = hostLocalOn(join(folder, "host-local"));
-  const call = (what: string, path: string, verb: string, config = STATIC): Kind => {
-    return { what, needs: path, program: (run) => cniCall(path, verb, `c${run}`, config) };
+  const alone = whereaboutsOn(join(folder, "alone.db"), "10.0.0.0/8");
+  const call = (what: string, path: string, verb: string, config = STATIC, agent = NO_AGENT): Kind => {
+    return { what, needs: path, program: (run) => cniCall(path, verb, `c${run}`, config, agent) };
   };
   return [
     { what: "/bin/true", needs: "/bin/true", program: () => ({ command: ["/bin/true"] }) },
-    call("Berth VERSION (start-up alone)", ours("static"), "VERSION"),
-    call("Berth static ADD", ours("static"), "ADD"),
+    call("Berth static ADD", ours("static"), "ADD", STATIC, socket),
+    call("Berth static ADD, no agent", ours("static"), "ADD"),
     call("Go static ADD", theirs("static"), "ADD"),
-    call("Berth whereabouts ADD, SQLite", ours("whereabouts"), "ADD", ipam),
+    call("Berth whereabouts ADD, SQLite", ours("whereabouts"), "ADD", ipam, socket),
+    call("Berth whereabouts ADD, SQLite, no agent", ours("whereabouts"), "ADD", alone),
     call("Go host-local ADD", theirs("host-local"), "ADD", hostLocal),
-    call("Berth whereabouts DEL, SQLite", ours("whereabouts"), "DEL", ipam),
+    call("Berth whereabouts DEL, SQLite", ours("whereabouts"), "DEL", ipam, socket),
+    call("Berth whereabouts DEL, SQLite, no agent", ours("whereabouts"), "DEL", alone),
     call("Go host-local DEL", theirs("host-local"), "DEL", hostLocal),
   ];
 }
