@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type Finding, findingsOf } from "../inspect/findings.ts";
-import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
+import { knownNetworks, NETWORK_HELP, NETWORK_OPTIONS } from "./networks.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
 import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
 
@@ -44,7 +44,7 @@ export async function runCheck(args: string[]): Promise<number> {
   }
   const output = readOutput(values.output);
   if (output === undefined) return 2;
-  const networks = readNetworks(values.networks);
+  const networks = await knownNetworks(values.networks, values);
   if (!networks.ok) {
     process.stderr.write(`berth check: ${networks.error}\n`);
     return 1;

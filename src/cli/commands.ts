@@ -56,7 +56,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: "explain",
     group: "look",
-    usage: "FILE|POD",
+    usage: "FILE|NETWORK|POD",
     summary: "what a new pod of a network would get, and why; what a pod holds",
     flags: [...SOURCE, "--output"],
     subjects: "files",

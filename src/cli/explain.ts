@@ -14,14 +14,15 @@ import { type ClaimRecord, claimRecord } from "../inspect/records.ts";
 import { formatAddress } from "../ip/address.ts";
 import type { Store } from "../store/store.ts";
 import { filterOf } from "./look.ts";
-import { readNetworkFile } from "./networks.ts";
+import { knownNetworks, readNetworkFile } from "./networks.ts";
 import { OUTPUT_OPTIONS, readOutput, renderData, short } from "./output.ts";
-import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+import { chosenSource, openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
 
-const HELP = `usage: berth explain FILE|POD [OPTIONS]
+const HELP = `usage: berth explain FILE|NETWORK|POD [OPTIONS]
 
 What a new pod would get from the networks of FILE (a netconf, NetworkAttachmentDefinition or Network, - for standard
-input), and why; or what POD (NAME or NAMESPACE/NAME) holds, and from which network. Changes nothing.
+input), or in a cluster of NETWORK (an attachment, NAME or NAMESPACE/NAME), and why; or what POD (likewise) holds, and from
+which network. Changes nothing.
 
 ${SOURCE_HELP}  -o, --output FORMAT  table, json or yaml                 table
 
@@ -56,6 +57,16 @@ export async function runExplain(args: string[]): Promise<number> {
     }
     process.stderr.write(file.value.complaints);
     networks = file.value.networks;
+  }
+  if (networks === undefined && chosenSource(values).kind === "kubernetes") {
+    const label = subject.includes("/") ? subject : `default/${subject}`;
+    const known = await knownNetworks(undefined, values);
+    if (!known.ok) {
+      process.stderr.write(`berth explain: ${known.error}\n`);
+      return 1;
+    }
+    const meant = known.value.filter((network) => network.label === label);
+    if (meant.length > 0) networks = meant;
   }
   const store = openSource(values, "look");
   if (!store.ok) return storeFailed(store.error);

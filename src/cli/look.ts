@@ -91,7 +91,7 @@ export async function showRecords<T extends object>(
 ): Promise<number> {
   const output = readOutput(options.output);
   if (output === undefined) return 2;
-  const store = openSource(options, "look");
+  const store = openSource(options, "look", options.watch);
   if (!store.ok) return storeFailed(store.error);
   const style = { colours: colourful(), headers: !options["no-headers"] };
   const page = async () => {

@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../clock.ts";
 import type { Network } from "../inspect/networks.ts";
-import { lintNetworks, renderReport } from "../lint/index.ts";
+import { listAll } from "../kube/list.ts";
+import { ATTACHMENTS } from "../kube/objects.ts";
+import { lintNetworks, networksOf, renderReport } from "../lint/index.ts";
 import { err, ok, type Result } from "../result.ts";
+import { openCluster } from "../store/open.ts";
+import { chosenSource, type SourceOptions } from "./source.ts";
 
 /** Where the runtime finds its networks. */
 const USUAL_FOLDER = "/etc/cni/net.d";
@@ -11,7 +16,7 @@ const ENDINGS = [".conf", ".conflist", ".json", ".yaml", ".yml"];
 const LARGEST_FILE = 16 * 1024 * 1024;
 
 export const NETWORK_OPTIONS = { networks: { type: "string", multiple: true } } as const;
-export const NETWORK_HELP = `  --networks PATH      files or folders with the networks   ${USUAL_FOLDER}
+export const NETWORK_HELP = `  --networks PATH      files or folders with the networks   ${USUAL_FOLDER}, or the attachments of the cluster
 `;
 
 /** The whereabouts networks that files configure. A path that was named must be readable; the usual folder may be absent. */
@@ -26,6 +31,24 @@ export function readNetworks(paths: readonly string[] | undefined): Result<reado
     }
   }
   return ok(networks);
+}
+
+/** The networks that are configured where the claims are: in files, or in the attachments of the cluster. */
+export async function knownNetworks(
+  paths: readonly string[] | undefined,
+  options: SourceOptions,
+): Promise<Result<readonly Network[], string>> {
+  const choice = chosenSource(options);
+  if (paths !== undefined || choice.kind === "sqlite") return readNetworks(paths);
+  const client = openCluster(choice, systemClock);
+  if (!client.ok) return err(`${client.error.store}: ${client.error.message} (${client.error.hint})`);
+  const listed = await listAll(client.value, ATTACHMENTS);
+  client.value.close();
+  // Without the kind there is no Multus, and no network.
+  if (!listed.ok && listed.error.code === "kind_missing") return ok([]);
+  return listed.ok
+    ? ok(listed.value.items.flatMap(networksOf))
+    : err(`${client.value.server}: ${listed.error.message} (${listed.error.hint})`);
 }
 
 /** The networks of one file, and what is wrong with it, for people; "-" is standard input. */

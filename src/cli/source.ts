@@ -70,12 +70,16 @@ export function chosenSource(options: SourceOptions): StoreChoice {
   return chooseSource(options, { env: process.env, home: homedir(), exists: existsSync, isKubectl });
 }
 
-/** Opens the store that is meant. Looking makes no file and writes nothing. */
-export function openSource(options: SourceOptions, purpose: "look" | "steer"): Result<Store, StoreError> {
+/** Opens the store that is meant. Looking makes no file and writes nothing. `staying`: it watches. */
+export function openSource(
+  options: SourceOptions,
+  purpose: "look" | "steer",
+  staying = false,
+): Result<Store, StoreError> {
   const choice = chosenSource(options);
   if (choice.kind === "sqlite")
     return SqliteStore.open(choice.path, { patience: PATIENCE, readOnly: purpose === "look" });
-  return openStore(choice, { patience: PATIENCE });
+  return openStore(choice, { patience: PATIENCE, staying });
 }
 
 /** Says why a store cannot answer; the exit code. */

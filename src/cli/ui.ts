@@ -1,9 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { systemClock } from "../clock.ts";
+import { jsonLog } from "../log.ts";
+import { err, ok, type Result } from "../result.ts";
+import { openCluster } from "../store/open.ts";
+import { ClusterFacts } from "../web/cluster.ts";
+import type { Facts } from "../web/live.ts";
 import { Ui } from "../web/server.ts";
 import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
-import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+import {
+  chosenSource,
+  openSource,
+  SOURCE_HELP,
+  SOURCE_OPTIONS,
+  type SourceOptions,
+  storeFailed,
+} from "./source.ts";
 
 const HELP = `usage: berth ui [OPTIONS]
 
@@ -38,24 +50,15 @@ export async function runUi(args: string[]): Promise<number> {
     process.stderr.write(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
-  const networks = readNetworks(values.networks);
-  if (!networks.ok) return complain(networks.error);
   const writable = values["allow-writes"];
-  const store = openSource(values, writable ? "steer" : "look");
+  const store = openSource(values, writable ? "steer" : "look", true);
   if (!store.ok) return storeFailed(store.error);
-  // Read anew with every change of the store: a file that has become unreadable leaves what was known.
-  let known = networks.value;
-  const facts = {
-    networks: async () => {
-      const now = readNetworks(values.networks);
-      if (now.ok) known = now.value;
-      return known;
-    },
-  };
+  const facts = await factsFor(values, values.networks);
+  if (!facts.ok) return complain(facts.error);
   try {
     const ui = await Ui.start({
       store: store.value,
-      facts,
+      facts: facts.value.facts,
       clock: systemClock,
       hostname: listen[1] ?? listen[2] ?? "127.0.0.1",
       port,
@@ -72,8 +75,37 @@ export async function runUi(args: string[]): Promise<number> {
   } catch (error) {
     return complain(`${values.listen}: ${error instanceof Error ? error.message : String(error)}`);
   } finally {
+    await facts.value.stop();
     store.value.close();
   }
+}
+
+type Source = { readonly facts: Facts; readonly stop: () => Promise<void> };
+
+/** What is known besides the claims: on a host the files of its networks, in a cluster its attachments and pods. */
+async function factsFor(
+  options: SourceOptions,
+  paths: readonly string[] | undefined,
+): Promise<Result<Source, string>> {
+  const choice = chosenSource(options);
+  if (choice.kind === "kubernetes") {
+    const client = openCluster(choice, systemClock);
+    if (!client.ok) return err(`${client.error.store}: ${client.error.message} (${client.error.hint})`);
+    const log = jsonLog((line) => process.stderr.write(line), "error", systemClock.now);
+    const cluster = new ClusterFacts(client.value, systemClock, log);
+    await cluster.start();
+    return ok({ facts: cluster, stop: () => cluster.stop() });
+  }
+  const networks = readNetworks(paths);
+  if (!networks.ok) return networks;
+  // Read anew with every change of the store: a file that has become unreadable leaves what was known.
+  let known = networks.value;
+  const read = async () => {
+    const now = readNetworks(paths);
+    if (now.ok) known = now.value;
+    return known;
+  };
+  return ok({ facts: { networks: read }, stop: async () => undefined });
 }
 
 function complain(why: string): number {

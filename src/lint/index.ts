@@ -1,4 +1,6 @@
 /** Checks configurations before a cluster sees them: netconfs, attachments, Network objects and pods, in JSON or YAML. */
+
+export { type AttachmentObject, networksOf } from "./attachment-object.ts";
 export type { DocumentSummary, LintCode, LintReport, LocatedIssue } from "./issue.ts";
 export { type LintOptions, lintNetworks, lintText } from "./lint.ts";
 export type { Network } from "./overlap.ts";

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { StoreChoice } from "../config/index.ts";
+import type { KubeClient } from "../kube/api.ts";
 import { connect } from "../kube/connect.ts";
 import { inCluster } from "../kube/in-cluster.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
@@ -26,12 +27,22 @@ const CLUSTER_PATIENCE = 10_000;
 export function openStore(choice: StoreChoice, options: OpenOptions): Result<Store, StoreError> {
   const { patience, staying = false, clock = systemClock, log = () => undefined } = options;
   if (choice.kind === "sqlite") return SqliteStore.open(choice.path, { patience, staying });
+  const client = openCluster(choice, clock);
+  if (!client.ok) return client;
+  return ok(
+    new KubernetesStore(client.value, { clock, log, staying, patience: patience || CLUSTER_PATIENCE }),
+  );
+}
+
+/** The API server behind a store, for what is not in the store: attachments, pods, nodes. */
+export function openCluster(
+  choice: StoreChoice & { kind: "kubernetes" },
+  clock: Clock,
+): Result<KubeClient, StoreError> {
   const { kubeconfig, context } = choice;
   const connection =
     kubeconfig === ""
       ? inCluster(process.env, clock)
       : loadKubeconfig(kubeconfig, { clock, ...(context !== undefined && { context }) });
-  if (!connection.ok) return err(kubeconfigError(connection.error));
-  const client = connect(connection.value, clock);
-  return ok(new KubernetesStore(client, { clock, log, staying, patience: patience || CLUSTER_PATIENCE }));
+  return connection.ok ? ok(connect(connection.value, clock)) : err(kubeconfigError(connection.error));
 }

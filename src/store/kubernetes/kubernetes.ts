@@ -125,6 +125,11 @@ export class KubernetesStore implements Store {
     return ok(usage.sort((a, b) => comparePools(a.pool, b.pool)));
   }
 
+  async revision(): Promise<Result<string, StoreError>> {
+    const known = await this.#source.all(this.#deadline());
+    return known.ok ? ok(String(this.#state.changes)) : err(storeError(this.name, known.error));
+  }
+
   notes(): readonly string[] {
     return [...this.#notes, ...this.#state.oddities()];
   }

@@ -49,6 +49,7 @@ export class State implements Sink {
   readonly #unreadable = new Map<string, string>();
   readonly #bound = new Map<string, Pool>();
   readonly #versions = new Versions();
+  #changes = 0;
 
   /** `claimed` is told what need not be remembered there any more. */
   constructor(claimed: Claimed) {
@@ -66,6 +67,7 @@ export class State implements Sink {
     if (!record) return;
     this.#pools.set(name, record);
     const { gone, come } = record.update(object);
+    this.#changes++;
     for (const entry of gone) this.#forget(record, entry);
     for (const entry of come) this.#learn(record, entry);
   }
@@ -74,7 +76,14 @@ export class State implements Sink {
     if (object && !this.#versions.bury("pool", object.metadata)) return;
     this.#unreadable.delete(name);
     const known = this.#pools.get(name);
-    if (known) this.#drop(known);
+    if (!known) return;
+    this.#changes++;
+    this.#drop(known);
+  }
+
+  /** How often a pool has become another one: whoever watches asks this before it reads. */
+  get changes(): number {
+    return this.#changes;
   }
 
   putReservation(object: OverlappingRangeIPReservation): void {

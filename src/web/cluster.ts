@@ -1,0 +1,48 @@
+import type { Claim } from "../allocation/claim.ts";
+import type { Clock } from "../clock.ts";
+import type { KubeClient } from "../kube/api.ts";
+import { ATTACHMENTS, PODS } from "../kube/objects.ts";
+import { WatchCache } from "../kube/watch-cache.ts";
+import { networksOf } from "../lint/index.ts";
+import type { Log } from "../log.ts";
+import type { Facts } from "./live.ts";
+
+/** How long the first reading may take, in milliseconds; what is not there by then comes with a later change. */
+const PATIENCE = 5_000;
+
+/** What a cluster knows besides the claims: the networks of its attachments, and which pods there are. */
+export class ClusterFacts implements Facts {
+  readonly #client: KubeClient;
+  readonly #attachments;
+  readonly #pods;
+
+  constructor(client: KubeClient, clock: Clock, log: Log) {
+    this.#client = client;
+    this.#attachments = new WatchCache({ client, clock, log, resource: ATTACHMENTS, project: networksOf });
+    const project = ({ metadata }: { metadata: { uid?: string } }) => metadata.uid ?? "";
+    this.#pods = new WatchCache({ client, clock, log, resource: PODS, metadataOnly: true, project });
+  }
+
+  /** Begins to watch, and waits a while for the first lists. */
+  async start(): Promise<void> {
+    this.#attachments.start();
+    this.#pods.start();
+    await Promise.all([this.#attachments.whenSynced(PATIENCE), this.#pods.whenSynced(PATIENCE)]);
+  }
+
+  async networks() {
+    return [...this.#attachments.values()].flat();
+  }
+
+  /** Only a full list of pods proves that one is gone; a pod of the same name with another uid is another pod. */
+  isGone = ({ owner: { pod } }: Claim): boolean => {
+    if (!this.#pods.isSynced || this.#pods.lastError !== undefined) return false;
+    const uid = this.#pods.get({ namespace: pod.namespace, name: pod.name });
+    return uid === undefined || (pod.uid !== undefined && uid !== "" && uid !== pod.uid);
+  };
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#attachments.stop(), this.#pods.stop()]);
+    this.#client.close();
+  }
+}

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { systemClock } from "../../src/clock.ts";
+import { ATTACHMENTS, PODS } from "../../src/kube/objects.ts";
+import { acquire, summary } from "../../src/store/contract.ts";
+import { openCluster, openStore } from "../../src/store/open.ts";
+import { ClusterFacts } from "../../src/web/cluster.ts";
+import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+
+let server: RunningApiServer;
+const choice = () => ({ kind: "kubernetes", kubeconfig: server.kubeconfigPath }) as const;
+
+function client() {
+  const opened = openCluster(choice(), systemClock);
+  if (!opened.ok) throw new Error(opened.error.message);
+  return opened.value;
+}
+
+/** `berth` against the cluster; the store and the double live in this process, so it must not be blocked. */
+async function berth(...args: string[]) {
+  const child = Bun.spawn([process.execPath, MAIN, ...args, "--kubeconfig", server.kubeconfigPath], {
+    env: { PATH: process.env.PATH ?? "", HOME: server.folder },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { exit: await child.exited, stdout, stderr };
+}
+
+beforeAll(async () => {
+  server = await startApiServer({ tls: true });
+  const api = client();
+  const config = JSON.stringify({
+    cniVersion: "1.0.0",
+    name: "storage",
+    type: "macvlan",
+    ipam: { type: "whereabouts", range: "10.70.0.0/24", gateway: "10.70.0.1" },
+  });
+  const made = await api.create(ATTACHMENTS, {
+    apiVersion: "k8s.cni.cncf.io/v1",
+    kind: "NetworkAttachmentDefinition",
+    metadata: { name: "storage", namespace: "default" },
+    spec: { config },
+  });
+  if (!made.ok) throw new Error(made.error.message);
+  api.close();
+  const store = openStore(choice(), { patience: 10_000 });
+  if (!store.ok) throw new Error(store.error.message);
+  const given = await store.value.commit([
+    acquire("10.70.0.2-10.70.0.254/24", { pod: "a", network: "storage" }),
+    acquire("10.70.0.2-10.70.0.254/24", { pod: "b", network: "storage" }),
+  ]);
+  if (!given.ok) throw new Error(given.error.message);
+  store.value.close();
+});
+afterAll(() => server?.stop());
+
+test("pools, show, explain and check of a cluster", async () => {
+  expect((await berth("pools")).stdout).toMatch(/10\.70\.0\.0\/24 +254 +2 +252/);
+  expect((await berth("show", "10.70.0.3")).stdout).toContain("default/b");
+  const explained = await berth("explain", "default/storage");
+  expect(explained.stdout).toContain("next       10.70.0.4, the lowest that is free: 2 before it are held");
+  expect((await berth("explain", "a")).stdout).toContain("10.70.0.2  default/a net1");
+  expect(await berth("check")).toMatchObject({ exit: 0, stdout: "Nothing was found.\n" });
+});
+
+test("a reservation on the objects of whereabouts: respected by pods, with an empty podref, and given back", async () => {
+  const args = ["reserve", "10.70.0.4", "--reason", "router", "--owner", "ops", "--yes"];
+  expect(await berth(...args)).toMatchObject({ exit: 0, stderr: "" });
+  const [record] = JSON.parse((await berth("show", "10.70.0.4", "-o", "json")).stdout);
+  expect(record).toMatchObject({ pod: "", reserved: { by: "ops", reason: "router" } });
+  const store = openStore(choice(), { patience: 10_000 });
+  if (!store.ok) throw new Error(store.error.message);
+  const given = await store.value.commit([acquire("10.70.0.2-10.70.0.254/24", { pod: "c" })]);
+  expect(given.ok && summary(given.value[0])).toBe("10.70.0.5");
+  store.value.close();
+  expect((await berth("release", "10.70.0.4", "--yes")).stdout).toContain(
+    "Released from a reservation of ops",
+  );
+  expect((await berth("show", "10.70.0.4")).stdout).toContain("held by nobody");
+});
+
+test("the page knows the networks of attachments, and which pods are gone", async () => {
+  const api = client();
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "default" } };
+  const made = await api.create(PODS, {
+    ...pod,
+    spec: { containers: [{ name: "c", image: "i" }] },
+  } as typeof pod);
+  if (!made.ok) throw new Error(made.error.message);
+  const facts = new ClusterFacts(client(), systemClock, () => undefined);
+  await facts.start();
+  const store = openStore(choice(), { patience: 10_000 });
+  if (!store.ok) throw new Error(store.error.message);
+  const claims = await store.value.claims({});
+  if (!claims.ok) throw new Error(claims.error.message);
+  const gone = claims.value.filter(facts.isGone).map(({ owner }) => owner.pod.name);
+  expect(gone).toEqual(["b", "c"]);
+  expect((await facts.networks()).map(({ label }) => label)).toEqual(["default/storage"]);
+  await facts.stop();
+  store.value.close();
+  api.close();
+});
