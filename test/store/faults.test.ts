@@ -138,7 +138,8 @@ async function strike(scenario: Scenario, staying: boolean, at: number, blow: Bl
   // The same calls again, by a process that knows nothing of the first.
   const second = trial.open(!staying).store;
   for (const [index, outcome] of (await trial.commit(second, scenario.changes)).entries()) {
-    if (scenario.changes[index]?.kind === "acquire") expect(outcome).toMatch(/^10\.0\.0\.\d+ fd00::\d+$/);
+    if (scenario.changes[index]?.kind === "acquire")
+      expect(outcome).toMatch(/^10\.0\.0\.\d+ fd00::[0-9a-f]+$/);
     else expect(outcome).not.toMatch(/^store/);
     const first = outcomes[index];
     // What was acknowledged stays as it is.

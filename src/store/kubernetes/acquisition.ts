@@ -1,5 +1,6 @@
 import type { Acquire, AllocationError, Claim, Outcome } from "../../allocation/claim.ts";
 import { type Plan, planAcquire } from "../../allocation/plan.ts";
+import { poolSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError } from "../../kube/api.ts";
 import type { IPAllocation, OverlappingRangeIPReservation } from "../../kube/objects.ts";
@@ -28,6 +29,8 @@ export type Tools = {
 
 const FIRST_PAUSE = 2;
 const LONGEST_PAUSE = 250;
+/** Addresses that a loser goes ahead at most. */
+const LONGEST_STRETCH = 1_024;
 /** Milliseconds for taking back what a failed ADD has written, after its caller's time. */
 const UNDO = 5_000;
 
@@ -50,7 +53,10 @@ export class Acquisition {
   readonly #reserved = new Map<string, OverlappingRangeIPReservation>();
   /** Pool entries that this ADD has made. */
   readonly #written: Claim[] = [];
+  /** Below these (by want) addresses that were free a moment ago have just been lost to others. */
+  readonly #from = new Map<number, bigint>();
   #isRefreshed = false;
+  #collisions = 0;
 
   constructor(request: Acquire, deadline: number, tools: Tools) {
     this.#request = request;
@@ -92,7 +98,8 @@ export class Acquisition {
     }
     const inherited = await this.#tools.inherited(this.#request, this.#deadline);
     const view = new PlanView(state, claimed, this.#request, inherited);
-    const plan = planAcquire(this.#request, view);
+    const spread = planAcquire({ ...this.#request, wants: this.#spreadWants() }, view);
+    const plan = spread.ok ? spread : planAcquire(this.#request, view);
     if (!plan.ok) return this.#refused(plan.error, names);
     const held = plan.value.created.map((claim) => claimed.hold(claim));
     try {
@@ -130,6 +137,8 @@ export class Acquisition {
     }
     const failed = results.find((result) => result.kind === "failed");
     if (failed) return api(failed.error);
+    const lost = plan.created.filter((claim) => results[plan.claims.indexOf(claim)]?.kind === "lost");
+    for (const claim of lost) this.#spread(claim, plan);
     if (results.some(({ kind }) => kind === "lost")) return err(AGAIN);
     return ok({ kind: "acquired", claims: plan.claims, created: this.#written.length });
   }
@@ -137,6 +146,7 @@ export class Acquisition {
   /** Each address of the plan gets a reservation unless it has one; all at once. */
   async #reserveAll(plan: Plan, view: PlanView): Promise<Result<void, Failure | typeof AGAIN>> {
     const { state, reserver, writer, source } = this.#tools;
+    const isRace = source.knowsReservations();
     const coming = plan.claims.map(({ pool }) => writer(state.bind(pool), pool).expect());
     const results = await Promise.all(
       plan.claims.map(async (claim) => {
@@ -156,9 +166,36 @@ export class Acquisition {
     if (failed?.kind === "failed") return api(failed.error);
     const taken = results.filter(({ result }) => result.kind === "taken");
     if (taken.length === 0) return ok(undefined);
-    for (const { claim, isNew } of taken) if (!isNew) await this.#giveUp(claim);
+    for (const { claim, isNew } of taken) {
+      if (!isNew) await this.#giveUp(claim);
+      // Whoever did not know the reservations has lost no race: it will know them and take the lowest.
+      else if (isRace) this.#spread(claim, plan);
+    }
     const learnt = await source.learnReservations(this.#deadline);
     return learnt.ok ? err(AGAIN) : api(learnt.error);
+  }
+
+  /**
+   * Nodes that race for the lowest address would meet again at the next one, all of them: the loser goes on at random,
+   * within a stretch that grows with what this node has under way and with each loss.
+   */
+  #spread(claim: Claim, plan: Plan): void {
+    const { clock, claimed } = this.#tools;
+    const under = Number(claimed.pendingIn(poolSpace(claim.pool)));
+    const stretch = Math.min(LONGEST_STRETCH, under * 8 ** Math.min(++this.#collisions, 4));
+    const ahead = BigInt(Math.floor(clock.random() * stretch));
+    this.#from.set(plan.claims.indexOf(claim), claim.address.value + 1n + ahead);
+  }
+
+  #spreadWants(): Acquire["wants"] {
+    return this.#request.wants.map((want, index) => {
+      const from = this.#from.get(index);
+      if (from === undefined || want.address !== undefined) return want;
+      const free = want.free.flatMap(({ first, last }) =>
+        last < from ? [] : [{ first: first < from ? from : first, last }],
+      );
+      return { ...want, free };
+    });
   }
 
   /** An entry of this pod whose address another has reserved in the realm since: it cannot be kept. */

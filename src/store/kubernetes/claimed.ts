@@ -39,6 +39,11 @@ export class Claimed {
     };
   }
 
+  /** How many addresses of the space this process is writing. */
+  pendingIn(space: Space): bigint {
+    return this.#pending.get(space)?.count ?? 0n;
+  }
+
   /** Somebody else has the address in that space. */
   refuse(space: Space, { value }: Address): void {
     if (setOf(this.#refused, space).add(value)) {
