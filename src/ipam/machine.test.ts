@@ -1,41 +1,38 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../clock.ts";
-import { err } from "../result.ts";
-import { Machine } from "./machine.ts";
+import { logOf } from "./machine.ts";
 
-let folder: string;
-const given = process.env.NODENAME;
+const folder = mkdtempSync(join(tmpdir(), "berth-log-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "berth-machine-"));
-  delete process.env.NODENAME;
-});
-
-afterEach(() => {
-  rmSync(folder, { recursive: true });
-  if (given !== undefined) process.env.NODENAME = given;
-});
-
-function machine(): Machine {
-  const none = { code: "store_bug", retry: "bug", store: "", message: "", hint: "" } as const;
-  return new Machine(
-    () => undefined,
-    () => err(none),
-    systemClock,
-  );
+function netconf(ipam: object): string {
+  return JSON.stringify({ name: "net", ipam: { type: "whereabouts", ...ipam } });
 }
 
-test("the node's name comes from the installer's file, whether the path is its folder or the flat file in it", () => {
-  writeFileSync(join(folder, "nodename"), "worker-1\n");
-  writeFileSync(join(folder, "whereabouts.conf"), "{}");
-  expect(machine().node(folder)).toBe("worker-1");
-  expect(machine().node(join(folder, "whereabouts.conf"))).toBe("worker-1");
+test("log_file and log_level come from the flat file where the network configuration has none", () => {
+  const file = join(folder, "from-flat.log");
+  const flat = join(folder, "whereabouts.conf");
+  writeFileSync(flat, JSON.stringify({ log_file: file, log_level: "error" }));
+  const elsewhere: string[] = [];
+  const log = logOf(netconf({ configuration_path: flat }), (line) => elsewhere.push(line), systemClock);
+  log("verbose", "too low");
+  log("error", "high enough");
+  expect(readFileSync(file, "utf8")).toContain("high enough");
+  expect(readFileSync(file, "utf8")).not.toContain("too low");
+  expect(elsewhere).toEqual([]);
+
+  const own = logOf(netconf({ configuration_path: flat, log_level: "debug" }), () => undefined, systemClock);
+  own("debug", "of the network configuration");
+  expect(readFileSync(file, "utf8")).toContain("of the network configuration");
 });
 
-test("a path below a file is no file", () => {
-  writeFileSync(join(folder, "whereabouts.conf"), "{}");
-  expect(machine().readFile(join(folder, "whereabouts.conf", "nodename"))).toBeUndefined();
+test("a flat file that is no JSON leaves the log where it was", () => {
+  const flat = join(folder, "broken.conf");
+  writeFileSync(flat, "{ log_file");
+  const lines: string[] = [];
+  logOf(netconf({ configuration_path: flat }), (line) => lines.push(line), systemClock)("error", "here");
+  expect(lines.length).toBe(1);
 });

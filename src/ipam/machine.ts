@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import { isObject } from "../cni/json.ts";
-import type { StoreChoice } from "../config/index.ts";
+import { flatFileCandidates, type StoreChoice } from "../config/index.ts";
 import { nodeName } from "../kube/node-name.ts";
 import { jsonLog, type Log, type LogLevel } from "../log.ts";
 import type { Result } from "../result.ts";
@@ -79,7 +79,7 @@ export function netnsId(path: string): string | undefined {
 
 const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
 
-/** The log that a network configuration asks for (`log_file`, `log_level`), else `write`. */
+/** The log that a network configuration or the node's flat file asks for (`log_file`, `log_level`), else `write`. */
 export function logOf(
   stdin: string,
   write: (line: string) => void,
@@ -93,19 +93,45 @@ export function logOf(
   return jsonLog(toFile, level ?? least, clock.now);
 }
 
-function logTarget(stdin: string): { file?: string; level?: LogLevel } {
+type LogTarget = { readonly file?: string; readonly level?: LogLevel };
+
+function logTarget(stdin: string): LogTarget {
   // Most configurations name neither: the text is read a second time only if it may.
-  if (!stdin.includes("log_")) return {};
-  let config: unknown;
-  try {
-    config = JSON.parse(stdin);
-  } catch {
-    return {}; // the protocol layer reports it
-  }
+  const mayHaveFlatFile = stdin.includes('"whereabouts"');
+  if (!stdin.includes("log_") && !mayHaveFlatFile) return {};
+  const config = parsed(stdin);
   const ipam = isObject(config) && isObject(config.ipam) ? config.ipam : {};
+  const own = targetIn(ipam);
+  if (ipam.type !== "whereabouts" || (own.file !== undefined && own.level !== undefined)) return own;
+  return { ...targetIn(flatFileOf(ipam.configuration_path)), ...own };
+}
+
+function targetIn(ipam: { readonly [key: string]: unknown }): LogTarget {
   const file = ipam.log_file;
   const level = LEVELS.find((known) => known === ipam.log_level);
   return { ...(typeof file === "string" && file !== "" && { file }), ...(level && { level }) };
+}
+
+/** The flat file that counts; empty if there is none or it cannot be used, which the reader of the configuration reports. */
+function flatFileOf(configurationPath: unknown): { readonly [key: string]: unknown } {
+  const given = typeof configurationPath === "string" ? configurationPath : undefined;
+  const path = flatFileCandidates(given).find(isFile);
+  if (path === undefined) return {};
+  try {
+    const text = readFileSync(path, "utf8");
+    const content = text.includes("log_") ? parsed(text) : undefined;
+    return isObject(content) ? content : {};
+  } catch {
+    return {};
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // whoever needs the rest of it reports that
+  }
 }
 
 function tryAppend(file: string, line: string): boolean {
