@@ -79,6 +79,7 @@ const OPERATOR: Rights = {
     rule("operator.openshift.io", "networks", READ),
     rule("operator.openshift.io", "networks/status", ["patch"], ["cluster"]),
     attachments([...READ, "create", "patch", "delete"]),
+    rule("", "namespaces", READ),
     EVENTS,
   ],
 };

@@ -32,17 +32,17 @@ export class Lab {
     return new Client(this.double.connect({ client: name }), systemClock, { namespace: "default" });
   }
 
+  /** An operator's work until the signal aborts. */
+  lead(client: KubeClient, signal: AbortSignal, adopts = false): Promise<void> {
+    const log = (_level: string, msg: string, fields: LogFields = {}) => this.log.push({ msg, fields });
+    return new Operator({ client, clock: systemClock, log, settings: SETTINGS, adopts }).run(signal);
+  }
+
   /** Call the result to stop this one alone. */
   start(adopts = false): () => Promise<void> {
     const stop = new AbortController();
-    const operator = new Operator({
-      client: this.client("operator"),
-      clock: systemClock,
-      log: (_level, msg, fields = {}) => this.log.push({ msg, fields }),
-      settings: SETTINGS,
-      adopts,
-    });
-    const running = operator.run(AbortSignal.any([stop.signal, this.#stop.signal]));
+    const signal = AbortSignal.any([stop.signal, this.#stop.signal]);
+    const running = this.lead(this.client("operator"), signal, adopts);
     this.#running = Promise.all([this.#running, running]).then(() => undefined);
     return () => {
       stop.abort();
@@ -72,6 +72,11 @@ export class Lab {
     if (!edited.ok) throw new Error(edited.error.message);
   }
 
+  /** The same where the API server asks who is there. */
+  setSpec(spec: object): void {
+    this.#patch("/apis/operator.openshift.io/v1/networks/cluster", { spec });
+  }
+
   attachment(namespace: string, name: string, config: string, more: Json = {}): void {
     this.double.seed({
       apiVersion: "k8s.cni.cncf.io/v1",
@@ -83,11 +88,16 @@ export class Lab {
 
   /** As another operator does it: at once, and without asking what was there. */
   setConditions(conditions: readonly object[]): void {
+    this.#patch("/apis/operator.openshift.io/v1/networks/cluster/status", { status: { conditions } });
+  }
+
+  #patch(path: string, body: object): void {
+    const headers = { "content-type": "application/merge-patch+json" };
     const reply = this.double.gateway.server.handle({
       method: "PATCH",
-      path: "/apis/operator.openshift.io/v1/networks/cluster/status",
-      headers: { "content-type": "application/merge-patch+json" },
-      body: JSON.stringify({ status: { conditions } }),
+      path,
+      headers,
+      body: JSON.stringify(body),
     });
     if (reply.status !== 200) throw new Error(reply.body);
   }

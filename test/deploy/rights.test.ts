@@ -1,0 +1,111 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { PARTS } from "../../deploy/model/parts.ts";
+import { valuesOf } from "../../deploy/model/values.ts";
+import { systemClock } from "../../src/clock.ts";
+import { Client } from "../../src/kube/client.ts";
+import { Election } from "../../src/kube/leader.ts";
+import { storeContract } from "../../src/store/contract.ts";
+import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
+import { Double } from "../apiserver/double.ts";
+import { serviceAccount } from "../apiserver/identity.ts";
+import type { Json } from "../apiserver/json.ts";
+import { Lab, SETTINGS, until } from "../operator/lab.ts";
+import { withoutPods } from "../store/cluster.ts";
+
+/** The roles of deploy/, enforced: each part gets by with the rights that it is given, and has no others. */
+const { namespace } = SETTINGS;
+const PARTS_WITH_RIGHTS = ["agent", "reconciler", "controller", "operator"];
+const tokens = Object.fromEntries(
+  PARTS_WITH_RIGHTS.map((part) => [part, serviceAccount(namespace, `berth-${part}`)]),
+);
+
+function withRoles(double: Double): Double {
+  const context = { namespace, values: valuesOf({}) };
+  const manifests = PARTS.flatMap(({ manifests }) => manifests(context));
+  for (const manifest of manifests) {
+    if (/Role|ServiceAccount/.test(manifest.kind)) double.seed(manifest as unknown as Json);
+  }
+  return double;
+}
+
+function client(double: Double, part: string): Client {
+  return new Client(double.connect({ client: part, token: part }), systemClock, { namespace });
+}
+
+describe("agent", () => {
+  const refused: string[] = [];
+  const log = (_level: string, msg: string) => {
+    if (msg.includes("forbidden")) refused.push(msg);
+  };
+
+  storeContract(
+    "with its role alone",
+    async () => {
+      const double = withRoles(new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }));
+      // As the contract wants it: no pod is proven gone.
+      withoutPods(double);
+      const options = { clock: systemClock, staying: true, patience: 10_000, log };
+      return new KubernetesStore(client(double, "agent"), options);
+    },
+    async () => undefined,
+  );
+
+  afterAll(() => expect(refused).toEqual([]));
+});
+
+describe("operator", () => {
+  test("makes, repairs and removes everything with its role alone, and tells of it", async () => {
+    const lab = new Lab({ rbac: true, tokens });
+    withRoles(lab.double);
+    const config = (type: string) =>
+      `{"cniVersion": "1.0.0", "name": "x", "type": "bridge", "ipam": {"type": "${type}"}}`;
+    const entry = (name: string, type: string) => ({ name, type: "Raw", rawCNIConfig: config(type) });
+    lab.network({ additionalNetworks: [entry("d", "dhcp"), entry("w", "whereabouts")] });
+    const election = new Election({
+      client: client(lab.double, "operator"),
+      clock: systemClock,
+      log: (_level, msg, fields = {}) => lab.log.push({ msg, fields }),
+      name: "berth-operator",
+      namespace,
+      identity: "one",
+      lead: (signal) => lab.lead(client(lab.double, "operator"), signal),
+    });
+    try {
+      election.start();
+      await until("made", () => lab.workloads().length === 4 && lab.attachments().length === 2);
+      await until("told", () => lab.condition("BerthNetworksReady")?.status === "True");
+      await until("events", () => lab.events().some((event) => event.includes("Created")));
+      lab.setSpec({ additionalNetworks: [entry("s", "static")] });
+      await until("removed", () => lab.workloads().length === 0 && lab.attachments().length === 1);
+    } finally {
+      await election.stop();
+      await lab.dispose();
+    }
+    expect(lab.log.filter(({ fields }) => fields.code === "forbidden")).toEqual([]);
+  });
+
+  test("has no rights beyond", async () => {
+    const double = withRoles(new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }));
+    const operator = client(double, "operator");
+    const daemons = {
+      group: "apps",
+      version: "v1",
+      plural: "daemonsets",
+      kind: "DaemonSet",
+      namespaced: true,
+    };
+    const codes = await Promise.all([
+      operator.delete(daemons, { namespace, name: "other" }),
+      operator.list({ ...daemons }, { namespace: "kube-system" }),
+      operator.get(
+        { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true },
+        { namespace, name: "x" },
+      ),
+    ]);
+    expect(codes.map((answer) => (answer.ok ? "ok" : answer.error.code))).toEqual([
+      "forbidden",
+      "forbidden",
+      "forbidden",
+    ]);
+  });
+});
