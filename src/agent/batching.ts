@@ -46,7 +46,8 @@ export class Batching {
   }
 
   /** The store as one caller sees it. */
-  for(caller: Caller, { name, parallel = false }: Pick<Store, "name" | "parallel">): Store {
+  for(caller: Caller, store: Pick<Store, "name" | "parallel" | "tellPod">): Store {
+    const { name, parallel = false } = store;
     return {
       name,
       parallel,
@@ -54,6 +55,7 @@ export class Batching {
       preview: (request) => this.#read(caller, (store) => store.preview(request)),
       claims: (filter) => this.#read(caller, (store) => store.claims(filter)),
       pools: () => this.#read(caller, (store) => store.pools()),
+      tellPod: (pod, why) => store.tellPod?.(pod, why),
       close: () => undefined, // the agent keeps it open for the next caller
     };
   }

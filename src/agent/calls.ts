@@ -1,10 +1,12 @@
 import type { Clock } from "../clock.ts";
+import { parseCniArgs } from "../cni/args.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import type { CallFrame } from "../cni/wire.ts";
 import type { Host } from "../ipam/host.ts";
 import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
 import { logOf, netnsId, PATIENCE } from "../ipam/machine.ts";
 import type { Log, LogLevel } from "../log.ts";
+import type { Store } from "../store/store.ts";
 import { Turns } from "../turns.ts";
 import type { Caller } from "./batching.ts";
 import type { Journal, Pending } from "./journal.ts";
@@ -136,15 +138,22 @@ export class Calls {
     }
   }
 
-  #run(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
+  async #run(call: CallFrame, peer: Peer, patience: number): Promise<Reply> {
     const { stores, clock } = this.#options;
     const caller = { deadline: clock.elapsed() + patience, gone: peer.gone };
-    const store: Host["store"] = (choice) => stores.get(choice, caller);
+    let used: Store | undefined; // a call names one store
+    const store: Host["store"] = (choice) => {
+      const opened = stores.get(choice, caller);
+      if (opened.ok) used = opened.value;
+      return opened;
+    };
     const host = this.#options.host(this.#logOf(call), store, call, caller);
     const plugin = PLUGINS.find((known) => known === call.plugin);
-    if (plugin === undefined) return Promise.resolve(refusePlugin(call.plugin));
+    if (plugin === undefined) return refusePlugin(call.plugin);
     const callerNetns = () => (peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined);
-    return invoke({ plugin, env: call.env, stdin: call.stdin, callerNetns }, host);
+    const reply = await invoke({ plugin, env: call.env, stdin: call.stdin, callerNetns }, host);
+    if (reply.exit !== 0 && call.env.CNI_COMMAND === "ADD") tellPod(call, reply, used);
+    return reply;
   }
 
   #logOf({ stdin }: CallFrame): Log {
@@ -162,6 +171,15 @@ export class Calls {
 
 function keyOf({ env }: CallFrame): string {
   return `${env.CNI_CONTAINERID}/${env.CNI_IFNAME}`;
+}
+
+/** A pod that does not start shows the reason where people look first. */
+function tellPod({ env }: CallFrame, reply: Reply, store: Store | undefined): void {
+  const args = parseCniArgs(env.CNI_ARGS ?? "", ["K8S_POD_NAME", "K8S_POD_NAMESPACE", "K8S_POD_UID"]);
+  if (!args.ok || store?.tellPod === undefined) return;
+  const { K8S_POD_NAME: name = "", K8S_POD_NAMESPACE: namespace = "", K8S_POD_UID: uid } = args.value;
+  const why = `no address for ${env.CNI_IFNAME}: ${messageOf(reply)} (code ${reply.code})`;
+  store.tellPod({ namespace, name, ...(uid && { uid }) }, why);
 }
 
 function busy(maxCalls: number): Reply {

@@ -1,4 +1,5 @@
 import type { Acquire, AllocationError, Change, Claim, Outcome } from "../allocation/claim.ts";
+import type { Pod } from "../allocation/owner.ts";
 import type { Pool } from "../allocation/pool.ts";
 import type { Address } from "../ip/address.ts";
 import type { Result } from "../result.ts";
@@ -66,5 +67,7 @@ export interface Store {
   pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
   /** What an administrator should look at, a sentence each. */
   notes?(): readonly string[];
+  /** Tells those who look at the pod why it got no address; a store without a place for that leaves it out. Never fails. */
+  tellPod?(pod: Pod, why: string): void;
   close(): void;
 }

@@ -1,10 +1,12 @@
 import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
-import { podRef } from "../../allocation/owner.ts";
+import { type Pod, podRef } from "../../allocation/owner.ts";
 import { planAcquire } from "../../allocation/plan.ts";
 import type { Pool } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import { sameAddress } from "../../ip/address.ts";
+import { countOf } from "../../ip/interval.ts";
 import type { ApiError, KubeClient } from "../../kube/api.ts";
+import { EventRecorder } from "../../kube/events.ts";
 import type { Log } from "../../log.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { Turns } from "../../turns.ts";
@@ -16,6 +18,7 @@ import { Claimed } from "./claimed.ts";
 import { checkCrds } from "./crds.ts";
 import { storeError } from "./failure.ts";
 import { inheritedUids } from "./inheritance.ts";
+import { Notices } from "./notices.ts";
 import { LATE, PoolWriter } from "./pool-writer.ts";
 import { collect, release } from "./release.ts";
 import { Reserver } from "./reserver.ts";
@@ -47,6 +50,8 @@ export class KubernetesStore implements Store {
   readonly #writers = new Map<string, PoolWriter>();
   readonly #turns = new Turns();
   readonly #notes: string[] = [];
+  /** Events are told by a process that stays: nobody waits for them. */
+  readonly #notices: Notices | undefined;
 
   constructor(client: KubeClient, options: KubernetesOptions) {
     const { clock, log, staying } = options;
@@ -70,6 +75,8 @@ export class KubernetesStore implements Store {
       writer: (name, pool) => this.#writer(name, pool, sink),
       inherited: (request, deadline) => inheritedUids(request, deadline, { client, clock, state }),
     };
+    const component = "berth-agent";
+    this.#notices = staying ? new Notices(new EventRecorder({ client, clock, log, component })) : undefined;
     if (staying) void this.#look();
   }
 
@@ -87,6 +94,7 @@ export class KubernetesStore implements Store {
         if (!result.ok) return err(storeError(this.name, result.error));
         outcomes.push(result.value);
       }
+      for (const change of stretch) if (change.kind === "acquire") this.#tellUse(change);
     }
     return ok(outcomes);
   }
@@ -134,9 +142,25 @@ export class KubernetesStore implements Store {
     return [...this.#notes, ...this.#state.oddities()];
   }
 
+  tellPod(pod: Pod, why: string): void {
+    this.#notices?.podFailed(pod, why);
+  }
+
+  /** Resolves when all events are told or given up. */
+  async flush(): Promise<void> {
+    await this.#notices?.flush();
+  }
+
   close(): void {
     this.#source.close();
     this.#client.close();
+  }
+
+  #tellUse({ wants }: Acquire): void {
+    for (const { pool, free } of wants) {
+      const record = this.#state.pool(this.#state.bind(pool));
+      if (record) this.#notices?.poolUse(record.object, record.used.count, countOf(free));
+    }
   }
 
   #deadline(): number {
