@@ -35,7 +35,7 @@ for await (const path of new Glob("src/**/*.ts").scan(".")) {
   if (!ORDER.includes(folder))
     offences.push(`${path}: the folder ${folder} is not in the list of tools/layout.ts`);
   const text = await Bun.file(path).text();
-  for (const [, target = ""] of text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)) {
+  for (const [, target = ""] of text.matchAll(/(?:from|import\(|require\()\s*"([^"]+)"/g)) {
     const offence = check(folder, below.length, target);
     if (offence) offences.push(`${path}: ${offence}`);
   }

@@ -6,8 +6,7 @@ import { err, ok, type Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
 import { Calls, type Peer } from "./calls.ts";
 import { throughDaemon } from "./dhcp/access.ts";
-import { LeaseBook, leasesPath } from "./dhcp/book.ts";
-import { LeaseService } from "./dhcp/service.ts";
+import type { LeaseBook, LeaseService } from "./dhcp/role.ts";
 import type { DhcpSettings } from "./dhcp/settings.ts";
 import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
@@ -44,6 +43,16 @@ const DRAIN = 12_000;
 /** Counts of a pool may be this old on the metrics page, in milliseconds. */
 const POOLS_AGE = 5_000;
 
+/** By need: sockets, packets and their FFI would cost an agent without this role 1 MiB. */
+function dhcpRole(): typeof import("./dhcp/role.ts") {
+  return require("./dhcp/role.ts");
+}
+
+function openBook(stateDir: string, clock: Clock): Result<LeaseBook, string> {
+  const { LeaseBook, leasesPath } = dhcpRole();
+  return LeaseBook.open(leasesPath(stateDir), () => clock.now() - clock.elapsed());
+}
+
 /** The daemon of a node: it keeps stores open and answers the calls of all plugins on one socket. */
 export class Agent {
   readonly #endpoint: Endpoint;
@@ -69,8 +78,7 @@ export class Agent {
     if (!endpoint.ok) return endpoint;
     const path = journalPath(options.stateDir);
     const { clock } = options;
-    const book =
-      options.dhcp && LeaseBook.open(leasesPath(options.stateDir), () => clock.now() - clock.elapsed());
+    const book = options.dhcp && openBook(options.stateDir, clock);
     if (book && !book.ok) {
       release(endpoint.value);
       return book;
@@ -102,7 +110,9 @@ export class Agent {
     });
     const { registry } = metrics;
     const leases =
-      book && dhcp && new LeaseService({ clock, book, settings: dhcp, registry, log: this.#log });
+      book &&
+      dhcp &&
+      new (dhcpRole().LeaseService)({ clock, book, settings: dhcp, registry, log: this.#log });
     this.#leases = leases;
     this.#calls = new Calls({
       clock,

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../clock.ts";
 import { jsonLog } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
-import { openCluster } from "../store/open.ts";
+import { openCluster } from "../store/kubernetes/open.ts";
 import { ClusterFacts } from "../web/cluster.ts";
 import type { Facts } from "../web/live.ts";
 import { Ui } from "../web/server.ts";

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { ATTACHMENTS, PODS } from "../../src/kube/objects.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
-import { openCluster, openStore } from "../../src/store/open.ts";
+import { openCluster } from "../../src/store/kubernetes/open.ts";
+import { openStore } from "../../src/store/open.ts";
 import { ClusterFacts } from "../../src/web/cluster.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 
