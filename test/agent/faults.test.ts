@@ -52,9 +52,9 @@ test(
         for (let round = 0; running; round++) {
           const pod = `p${number}-${round % 5}`;
           if (holds.has(pod)) {
+            holds.delete(pod); // from now on another pod may have its address
             const deleted = await through(agent, { verb: "DEL", pod });
             expect(deleted.exit, deleted.stdout).toBe(0);
-            holds.delete(pod);
           } else {
             const added = await through(agent, { verb: "ADD", pod });
             expect(added.exit, added.stdout).toBe(0);
