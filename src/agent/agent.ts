@@ -1,13 +1,16 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
-import { Machine } from "../ipam/machine.ts";
+import type { StoreChoice } from "../config/index.ts";
+import { Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
+import type { Store, StoreError } from "../store/store.ts";
 import { Calls, type Peer } from "./calls.ts";
 import { throughDaemon } from "./dhcp/access.ts";
 import type { LeaseBook, LeaseService } from "./dhcp/role.ts";
 import type { DhcpSettings } from "./dhcp/settings.ts";
+import { History, historyPath, recorded } from "./history.ts";
 import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { openJournal } from "./journal-file.ts";
@@ -40,6 +43,8 @@ const MAX_CONNECTIONS = 2048;
 const WATCH = 1_000;
 /** What is under way at a stop may take this long, in milliseconds. */
 const DRAIN = 12_000;
+/** Milliseconds until the history is compared with a store that was opened. */
+const RECONCILE = 2_000;
 /** Counts of a pool may be this old on the metrics page, in milliseconds. */
 const POOLS_AGE = 5_000;
 
@@ -65,6 +70,7 @@ export class Agent {
   readonly #server: Server;
   readonly #replay: Replay;
   readonly #leases: LeaseService | undefined;
+  readonly #history: History | undefined;
   #watch: Timer;
   #settings: Settings;
   #listener: { stop(force?: boolean): void };
@@ -103,9 +109,10 @@ export class Agent {
     this.#settings = options.settings;
     this.#log = (level, msg, fields) =>
       jsonLog(write, this.#settings.logLevel, clock.now)(level, msg, fields);
+    this.#history = this.#openHistory(stateDir);
     this.#stores = new Stores({
       clock,
-      open: (choice) => openStore(choice, { patience: 0, staying: true, clock, log: this.#log }),
+      open: (choice) => this.#openStore(choice),
       committed: (changes) => metrics.committed(changes),
     });
     const { registry } = metrics;
@@ -188,10 +195,44 @@ export class Agent {
     this.#leases?.stop();
     this.#server.close();
     this.#stores.close();
+    this.#history?.close();
     const owed = this.#journal.depth();
     this.#journal.close();
     release(this.#endpoint);
     this.#log("verbose", "agent stopped", { owed });
+  }
+
+  /** Without a history addresses are given all the same. */
+  #openHistory(stateDir: string): History | undefined {
+    try {
+      return History.open(historyPath(stateDir), this.#clock, this.#log);
+    } catch (error) {
+      this.#log("error", "no history is kept", { path: historyPath(stateDir), why: String(error) });
+      return undefined;
+    }
+  }
+
+  #openStore(choice: StoreChoice): Result<Store, StoreError> {
+    const opened = openStore(choice, { patience: 0, staying: true, clock: this.#clock, log: this.#log });
+    const history = this.#history;
+    if (!opened.ok || !history) return opened;
+    const store = opened.value;
+    // Behind the calls that wait for the store.
+    this.#clock.after(RECONCILE, () => void this.#reconcile(store, history));
+    return ok(recorded(store, history));
+  }
+
+  async #reconcile(store: Store, history: History): Promise<void> {
+    if (this.#state === "draining") return;
+    try {
+      const claims = await store.claims({});
+      if (claims.ok) history.reconcile(store.name, thisNode(), claims.value);
+    } catch (error) {
+      this.#log("error", "the history was not compared with the store", {
+        store: store.name,
+        why: String(error),
+      });
+    }
   }
 
   async #answer(call: CallFrame, peer: Peer): Promise<ReplyFrame> {

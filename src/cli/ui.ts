@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { historyPath, readHistory } from "../agent/history.ts";
+import { DEFAULT_STATE_DIR } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
+import type { Address } from "../ip/address.ts";
 import { jsonLog } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { openCluster } from "../store/kubernetes/open.ts";
@@ -24,6 +28,7 @@ Shows networks, pools and addresses in a browser, live. It prints the address to
   --listen HOST:PORT   where to serve                      127.0.0.1, any free port
   --host NAME:PORT     another name it is reached by, behind a proxy; may be repeated
   --allow-writes       the page may reserve and release addresses; without it it only looks
+  --state-dir DIR      where the agent of this host keeps its history   ${DEFAULT_STATE_DIR}
 ${NETWORK_HELP}${SOURCE_HELP}
 Ctrl-C ends it. Exit codes: 0 stopped; 1 cannot serve, with the reason; 2 wrong usage.
 `;
@@ -33,6 +38,7 @@ const OPTIONS = {
   ...NETWORK_OPTIONS,
   listen: { type: "string", default: "127.0.0.1:0" },
   host: { type: "string", multiple: true },
+  "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
   "allow-writes": { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
@@ -53,7 +59,7 @@ export async function runUi(args: string[]): Promise<number> {
   const writable = values["allow-writes"];
   const store = openSource(values, writable ? "steer" : "look", true);
   if (!store.ok) return storeFailed(store.error);
-  const facts = await factsFor(values, values.networks);
+  const facts = await factsFor(values, values.networks, values["state-dir"]);
   if (!facts.ok) return complain(facts.error);
   try {
     const ui = await Ui.start({
@@ -86,6 +92,7 @@ type Source = { readonly facts: Facts; readonly stop: () => Promise<void> };
 async function factsFor(
   options: SourceOptions,
   paths: readonly string[] | undefined,
+  stateDir: string,
 ): Promise<Result<Source, string>> {
   const choice = chosenSource(options);
   if (choice.kind === "kubernetes") {
@@ -105,7 +112,10 @@ async function factsFor(
     if (now.ok) known = now.value;
     return known;
   };
-  return ok({ facts: { networks: read }, stop: async () => undefined });
+  const path = historyPath(stateDir);
+  const history = async (address: Address) => readHistory(path, { address });
+  const facts = { networks: read, ...(existsSync(path) && { history }) };
+  return ok({ facts, stop: async () => undefined });
 }
 
 function complain(why: string): number {

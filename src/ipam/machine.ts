@@ -49,8 +49,7 @@ export class Machine implements Host {
   }
 
   readFile(path: string): string | undefined {
-    // A folder or a missing file is no flat file; one that is there but cannot be read is an error worth seeing.
-    return isFile(path) ? readFileSync(path, "utf8") : undefined;
+    return readSmallFile(path);
   }
 
   netnsId(path: string): string | undefined {
@@ -58,13 +57,23 @@ export class Machine implements Host {
   }
 
   node(configurationPath: string | undefined): string {
-    return nodeName({
-      env: process.env.NODENAME,
-      ...(configurationPath !== undefined && { configurationPath }),
-      readFile: (path) => this.readFile(path),
-      hostname,
-    });
+    return thisNode(configurationPath);
   }
+}
+
+/** What Kubernetes calls this node, see `nodeName`. */
+export function thisNode(configurationPath?: string): string {
+  return nodeName({
+    env: process.env.NODENAME,
+    ...(configurationPath !== undefined && { configurationPath }),
+    readFile: readSmallFile,
+    hostname,
+  });
+}
+
+function readSmallFile(path: string): string | undefined {
+  // A folder or a missing file is no flat file; one that is there but cannot be read is an error worth seeing.
+  return isFile(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 /** `device:inode` of a network namespace; undefined if the path cannot be read: upstream skips its check then. */

@@ -3,11 +3,12 @@
  * @module
  */
 import type { Finding } from "../inspect/findings.ts";
+import type { Holding } from "../inspect/holding.ts";
 import type { PoolMap } from "../inspect/map.ts";
 import type { ClaimRecord, PoolRecord } from "../inspect/records.ts";
 
 export type { AddressCell, AddressState, BlockCell, PoolMap } from "../inspect/map.ts";
-export type { ClaimRecord, Finding };
+export type { ClaimRecord, Finding, Holding };
 
 /** GET /api/overview */
 export type Overview = {
@@ -51,19 +52,6 @@ export type AddressAnswer = {
   readonly claims: readonly ClaimRecord[];
   /** Newest first; absent where no history is kept. */
   readonly history?: readonly Holding[];
-};
-
-/** Who held an address from when to when. */
-export type Holding = {
-  readonly pod: string;
-  readonly interface: string;
-  readonly node: string;
-  readonly pool: string;
-  readonly networkName: string;
-  /** ISO 8601. */
-  readonly from: string;
-  /** Absent: still. */
-  readonly until?: string;
 };
 
 /** POST /api/reserve, /api/release; `yes` does it, without it the answer says what would be done. */

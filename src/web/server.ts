@@ -1,9 +1,10 @@
 import { version } from "../../package.json";
 import type { Clock } from "../clock.ts";
+import type { Holding } from "../inspect/holding.ts";
 import { mapOf } from "../inspect/map.ts";
 import { claimRecord } from "../inspect/records.ts";
 import { carryOut, planRelease, planReservation } from "../inspect/steer.ts";
-import { addressOf, parseAddress } from "../ip/address.ts";
+import { type Address, addressOf, parseAddress } from "../ip/address.ts";
 import { type Cidr, contains, formatCidr, parseCidr } from "../ip/cidr.ts";
 import type { Store } from "../store/store.ts";
 import type { AddressAnswer, ClaimPage, MapAnswer, Overview, StepAnswer, StepRequest } from "./api.ts";
@@ -163,13 +164,22 @@ export class Ui {
     if (!address.ok) return refusal(400, `${text}: ${address.error.hint}`);
     const claims = await this.#options.store.claims({ address: address.value });
     if (!claims.ok) return refusal(503, `${claims.error.store}: ${claims.error.message}`);
-    const history = await this.#options.facts.history?.(address.value);
+    const history = await this.#history(address.value);
     const answer: AddressAnswer = {
       address: text,
       claims: claims.value.map(claimRecord),
       ...(history && { history }),
     };
     return Response.json(answer);
+  }
+
+  /** Whatever is wrong with the history, who holds the address now can be said. */
+  async #history(address: Address): Promise<readonly Holding[] | undefined> {
+    try {
+      return await this.#options.facts.history?.(address);
+    } catch {
+      return undefined;
+    }
   }
 
   /** One line whenever something has changed; what, the page asks for itself. */

@@ -21,6 +21,8 @@ const FOCUSED = 'document.activeElement?.getAttribute("aria-label") ?? ""';
 const isGone = (claim: Claim) => /^storage-(7|31)$/.test(claim.owner.pod.name);
 const history = async () => [
   {
+    address: "10.56.0.10",
+    sandbox: "s",
     pod: "default/storage-8",
     interface: "net1",
     node: "node-5",
@@ -29,6 +31,8 @@ const history = async () => [
     from: "2030-01-02T10:00:00.000Z",
   },
   {
+    address: "10.56.0.10",
+    sandbox: "s",
     pod: "default/earlier",
     interface: "net1",
     node: "node-1",
