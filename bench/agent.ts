@@ -16,8 +16,8 @@ export class BenchAgent {
     this.#child = child;
   }
 
-  /** Starts `berth agent` in the folder and waits until it answers. */
-  static async start(folder: string): Promise<BenchAgent> {
+  /** Starts `berth agent` of a node in the folder and waits until it answers. */
+  static async start(folder: string, node = "bench"): Promise<BenchAgent> {
     const socket = join(folder, "agent.sock");
     const flags = [
       "--socket",
@@ -28,6 +28,7 @@ export class BenchAgent {
       "127.0.0.1:0",
     ];
     const child = Bun.spawn([join(import.meta.dir, "../dist/berth"), "agent", ...flags], {
+      env: { ...process.env, NODENAME: node },
       stdout: "ignore",
       stderr: "ignore",
     });

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BenchAgent, measureAgentMemory } from "./agent.ts";
 import { theirs } from "./calls.ts";
+import { measureCluster } from "./cluster.ts";
 import { measureCrowd } from "./crowd.ts";
 import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
@@ -35,12 +36,15 @@ async function main(): Promise<void> {
     await node.stop();
     progress(`memory of the agent, ${PAIRS.join(" and ")} pairs of ADD and DEL`);
     const agent = await measureAgentMemory(folder, PAIRS);
+    progress("crowds on a cluster");
+    const cluster = await measureCluster(folder, progress);
     progress(`pools with ${SIZES.join(", ")} addresses held`);
     const sizes = await measureSizes(folder, SIZES, RUNS);
     progress("allocation in memory");
     const memory = await measureMemory(HELD_IN_MEMORY, MEMORY_CALLS);
     const machine = describeMachine();
-    const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, calls, crowd, sizes, memory, agent });
+    const figures = { calls, crowd, sizes, memory, agent, cluster };
+    const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, ...figures });
     writeFileSync(join(import.meta.dir, "RESULTS.md"), text);
     process.stdout.write(text);
   } finally {

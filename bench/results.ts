@@ -1,4 +1,6 @@
 import type { MemoryRow } from "./agent.ts";
+import type { ClusterFigures } from "./cluster.ts";
+import { renderCluster } from "./cluster-results.ts";
 import { compare, type Ratio } from "./compare.ts";
 import type { CrowdRow } from "./crowd.ts";
 import type { RateRow } from "./memory.ts";
@@ -14,6 +16,7 @@ export type Results = {
   sizes: readonly SizeRow[];
   memory: readonly RateRow[];
   agent: readonly MemoryRow[];
+  cluster: ClusterFigures;
 };
 
 const SIZE_GOAL = 1.2;
@@ -31,7 +34,7 @@ const LEAK_GOAL = 1.1;
 
 /** The page bench/RESULTS.md. Who is ahead follows from the figures, not from us. */
 export function renderResults(results: Results): string {
-  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent } = results;
+  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent, cluster } = results;
   const ratios = compare(calls, crowd);
   return `# Figures
 
@@ -68,7 +71,8 @@ ${table(
 ## In one process, in memory
 Goal: at least ${RATE_GOAL.toLocaleString("en")} ADDs a second.
 
-${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}`;
+${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}
+${renderCluster(cluster)}`;
 }
 
 function callRow({ what, figures }: CallRow): string[] {
@@ -135,7 +139,7 @@ function short(value: number): string {
   return value.toFixed(value < 100 ? 1 : 0);
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return `${[line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
 }
