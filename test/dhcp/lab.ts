@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ask } from "../../src/agent/ask.ts";
@@ -137,6 +137,53 @@ export class DhcpLab {
         ...env,
       },
     });
+  }
+
+  /** Gives a pod an interface net1 on the network, as a main plugin does before it asks for an address. */
+  plug(pod: string): string {
+    const namespace = this.pod(pod);
+    const port = `p-${pod}`;
+    ip("-n", this.node, "link", "add", port, "type", "veth", "peer", "name", "net1", "netns", namespace);
+    ip("-n", this.node, "link", "set", port, "master", "br0", "up");
+    ip("-n", namespace, "link", "set", "net1", "up");
+    return namespace;
+  }
+
+  /** Calls the plugin dhcp by itself, for an interface that `plug` made. */
+  lease(
+    verb: string,
+    pod: string,
+    { ipam = {}, version = "1.1.0", prevResult, env = {} }: AttachOptions = {},
+  ) {
+    return call({
+      verb,
+      pod,
+      config: {
+        cniVersion: version,
+        name: "net",
+        ipam: { type: "dhcp", daemonSocketPath: this.socket, ...ipam },
+        ...(prevResult !== undefined && { prevResult }),
+      },
+      netns: pathOf(this.pod(pod)),
+      command: [join(DIST, "cni/dhcp")],
+      env: { BERTH_SOCKET: this.socket, BERTH_BIN: BERTH, BERTH_STATE_DIR: this.file("state"), ...env },
+    });
+  }
+
+  /** Whether an interface of a pod is up. */
+  isUp(pod: string, ifname = "net1"): boolean {
+    const [link]: { flags: string[] }[] = JSON.parse(
+      ip("-n", this.pod(pod), "-j", "link", "show", "dev", ifname),
+    );
+    return link?.flags.includes("UP") === true;
+  }
+
+  /** All that daemons of this lab have logged. */
+  daemonLog(): string {
+    return readdirSync(this.folder)
+      .filter((name) => name.startsWith("daemon-"))
+      .map((name) => this.read(name))
+      .join("");
   }
 
   /** IPv4 or IPv6 addresses that the interface of a pod carries, without link-local ones. */
