@@ -74,7 +74,7 @@ export class DhcpLab {
     this.#daemon = this.run(
       this.node,
       [BERTH, "dhcp-daemon", ...where, ...flags],
-      `daemon-${Date.now()}.log`,
+      `daemon-${Bun.nanoseconds()}.log`,
     );
     await until("the daemon answers", async () => (await this.leases()) !== undefined);
   }
@@ -153,7 +153,7 @@ export class DhcpLab {
   lease(
     verb: string,
     pod: string,
-    { ipam = {}, version = "1.1.0", prevResult, env = {} }: AttachOptions = {},
+    { ipam = {}, version = "1.1.0", prevResult, env = {}, top = {} }: AttachOptions = {},
   ) {
     return call({
       verb,
@@ -163,6 +163,7 @@ export class DhcpLab {
         name: "net",
         ipam: { type: "dhcp", daemonSocketPath: this.socket, ...ipam },
         ...(prevResult !== undefined && { prevResult }),
+        ...top,
       },
       netns: pathOf(this.pod(pod)),
       command: [join(DIST, "cni/dhcp")],
@@ -208,6 +209,7 @@ export type AttachOptions = {
   ipam?: object;
   version?: string;
   prevResult?: unknown;
+  top?: object;
   env?: Record<string, string>;
 };
 
