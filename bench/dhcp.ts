@@ -55,7 +55,8 @@ export async function measureDhcp(
 ): Promise<DhcpRow[]> {
   const rows: DhcpRow[] = [];
   for (const size of sizes) {
-    for (const contestant of withPeer && !only ? [BERTH, GO] : [BERTH]) rows.push(await crowd(contestant, size));
+    for (const contestant of withPeer && !only ? [BERTH, GO] : [BERTH])
+      rows.push(await crowd(contestant, size));
   }
   return rows;
 }

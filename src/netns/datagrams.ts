@@ -1,5 +1,5 @@
 import { close } from "node:fs";
-import { dup, send, sendto } from "./libc.ts";
+import { dup, send } from "./libc.ts";
 
 declare module "bun" {
   function connect<T>(options: { fd: number; socket: Bun.SocketHandler<T> }): Promise<Bun.Socket<T>>;
@@ -48,10 +48,6 @@ export class DatagramSocket {
   /** Sends to where the socket is bound; false if the kernel took it not. */
   send(bytes: Uint8Array): boolean {
     return !this.#closed && send(this.#descriptor, bytes);
-  }
-
-  sendTo(bytes: Uint8Array, address: Uint8Array): boolean {
-    return !this.#closed && sendto(this.#descriptor, bytes, address);
   }
 
   /** Nothing is received any more when this returns. */

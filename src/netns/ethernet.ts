@@ -1,5 +1,5 @@
 /** Ethernet II frames. */
-export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806 } as const;
+export const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 export const BROADCAST_MAC = new Uint8Array(6).fill(0xff);
 
 const HEADER = 14;

@@ -9,17 +9,16 @@ const LOAD_HALF = 0x28;
 const LOAD_BYTE = 0x30;
 const LOAD_WORD_X = 0x40;
 const LOAD_HALF_X = 0x48;
-const LOAD_LENGTH = 0x80;
 /** X = 4 * (byte & 15): the length of an IP header. */
 const HEADER_LENGTH_X = 0xb1;
 const JUMP_EQUAL = 0x15;
-const JUMP_GREATER_OR_EQUAL = 0x35;
 const JUMP_BITS = 0x45;
 const RETURN = 0x06;
 const WHOLE = 0x4_0000;
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_ARP = 0x0806;
+const ETHERTYPE_IPV6 = 0x86dd;
 const UDP = 17;
 
 /** Ethernet frames with an answer of a DHCPv4 server to the client of this MAC address (RFC 2131: port 68, field chaddr). */
@@ -47,9 +46,13 @@ export function arpFilter(address: number): Uint8Array {
   ]);
 }
 
-/** UDP datagrams that can be DHCPv6: an empty one would look like the end of a stream. Here the UDP header comes first. */
+/** Ethernet frames to UDP port 546 over IPv6 without extension headers: answers of DHCPv6 servers. */
 export function dhcp6Filter(): Uint8Array {
-  return assemble(demand(LOAD_LENGTH, 0, JUMP_GREATER_OR_EQUAL, 12));
+  return assemble([
+    ...demand(LOAD_HALF, 12, JUMP_EQUAL, ETHERTYPE_IPV6),
+    ...demand(LOAD_BYTE, 20, JUMP_EQUAL, UDP),
+    ...demand(LOAD_HALF, 56, JUMP_EQUAL, 546),
+  ]);
 }
 
 /** Lets nothing through. */

@@ -66,19 +66,19 @@ export function occupyPort68(ifname: string): Opened {
   return settled(descriptor, done, "UDP port 68");
 }
 
-/** A UDP socket on port 546 of a link-local address of the interface: how DHCPv6 clients speak (RFC 8415 section 7.2). */
-export function openDhcp6Socket(index: number, linkLocal: Address, filter: Uint8Array): Opened {
+/** The same for UDP port 546 of a link-local address, where DHCPv6 clients are (RFC 8415 section 7.2). */
+export function occupyPort546(index: number, linkLocal: Address): Opened {
   const descriptor = socket(AF_INET6, SOCK_DGRAM, 0);
   if (descriptor < 0) return refused("UDP port 546");
   const done =
-    attachFilter(descriptor, filter) &&
+    attachFilter(descriptor, NOTHING) &&
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, ONE) &&
     bind(descriptor, socketAddress6(linkLocal, 546, index));
   return settled(descriptor, done, "UDP port 546");
 }
 
 /** struct sockaddr_in6 with the interface as its scope. */
-export function socketAddress6({ value }: Address, port: number, index: number): Uint8Array {
+function socketAddress6({ value }: Address, port: number, index: number): Uint8Array {
   const bytes = new Uint8Array(28);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF_INET6, true);

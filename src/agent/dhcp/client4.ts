@@ -9,16 +9,10 @@ import {
   type Send,
   step,
 } from "../../dhcp/v4/index.ts";
-import { releaseSlowly } from "../../netns/datagrams.ts";
-import { describeErrno } from "../../netns/error.ts";
-import { ETHERTYPE } from "../../netns/ethernet.ts";
-import { NOTHING } from "../../netns/filter.ts";
-import { ownInterface } from "../../netns/interface.ts";
-import { errno, send } from "../../netns/libc.ts";
-import { openPacketSocket } from "../../netns/sockets.ts";
-import { err, ok, type Result } from "../../result.ts";
+import type { Result } from "../../result.ts";
 import type { Client, ClientOptions } from "./client.ts";
 import { Driver } from "./driver.ts";
+import { sendFrom } from "./from-afar.ts";
 import { frameOf, Port4 } from "./port4.ts";
 import type { LeaseRecord } from "./record.ts";
 import type { DhcpSettings } from "./settings.ts";
@@ -46,13 +40,8 @@ export function openClient4(record: LeaseRecord, options: ClientOptions): Client
   return {
     phase: () => driver.phase,
     start: () => driver.dispatch({ kind: "start" }),
-    resume: (lease) => {
-      const { renewAt, expiresAt } = lease.times;
-      const now = clock.elapsed();
-      const confirm = renewAt !== undefined && now >= renewAt && (expiresAt === undefined || now < expiresAt);
-      if (confirm) driver.dispatch({ kind: "reboot", lease });
-      else driver.resume(boundTo(config, lease));
-    },
+    reboot: (lease) => driver.dispatch({ kind: "reboot", lease }),
+    hold: (lease) => driver.resume(boundTo(config, lease)),
     release: () => driver.release(),
     stop: () => driver.stop(),
     source: () => port.source,
@@ -65,28 +54,17 @@ export function openClient4(record: LeaseRecord, options: ClientOptions): Client
  */
 export function releaseFromAfar4(
   record: LeaseRecord,
+  lease: Lease,
   settings: DhcpSettings,
   clock: Clock,
 ): Result<void, string> {
-  const { lease, parent, via } = record;
-  if (lease === undefined) return ok(undefined);
-  if (parent === undefined) return err("no interface of the node is known to reach the same network");
-  const link = ownInterface(parent);
-  if (!link.ok) return err(link.error.message);
   const config = configOf(record, settings);
+  const via = record.via === undefined ? undefined : Uint8Array.fromHex(record.via);
   const { effects } = step(boundTo(config, lease), { kind: "release" }, clock.elapsed(), clock.random);
-  const socket = openPacketSocket(link.value.index, ETHERTYPE.ipv4, NOTHING);
-  if (!socket.ok) return err(socket.error.message);
-  try {
-    for (const effect of effects) {
-      if (effect.kind !== "send") continue;
-      const frame = frameOf(effect, config.mac, via === undefined ? undefined : Uint8Array.fromHex(via));
-      if (!send(socket.value, frame)) return err(`${parent}: ${describeErrno(errno())}`);
-    }
-    return ok(undefined);
-  } finally {
-    releaseSlowly(socket.value);
-  }
+  const frames = effects.flatMap((effect) =>
+    effect.kind === "send" ? [frameOf(effect, config.mac, via)] : [],
+  );
+  return sendFrom(record.parent, frames);
 }
 
 function boundTo(config: ClientConfig, lease: Lease): ClientState {

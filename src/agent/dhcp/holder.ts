@@ -9,8 +9,7 @@ import { setLink } from "../../netns/netlink/links.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { carries, drop, follow } from "./apply.ts";
 import type { LeaseBook } from "./book.ts";
-import { type Client, openClient } from "./client.ts";
-import { releaseFromAfar4 } from "./client4.ts";
+import { type Client, openClient, releaseFromAfar } from "./client.ts";
 import type { LeaseEvents } from "./driver.ts";
 import type { LeaseMetrics } from "./metrics.ts";
 import type { LeaseRecord } from "./record.ts";
@@ -97,12 +96,18 @@ export class Holder {
     this.#client.start();
   }
 
-  /** Takes up the lease of the record as its time says, without a word before T1. */
+  /** Takes up the lease of the record: without a word before T1, past it the server has to confirm it. */
   adopt(): void {
-    const { lease } = this.#record;
     this.#gone = undefined;
-    if (lease === undefined) this.#client.start();
-    else this.#client.resume(lease);
+    const { lease } = this.#record;
+    if (lease === undefined) {
+      this.#client.start();
+      return;
+    }
+    const now = this.#context.clock.elapsed();
+    const { renewAt = Number.POSITIVE_INFINITY, expiresAt = Number.POSITIVE_INFINITY } = lease.times;
+    if (renewAt <= now && now < expiresAt) this.#client.reboot(lease);
+    else this.#client.hold(lease);
   }
 
   /** The lease, once there is one that is on the disk. */
@@ -160,9 +165,10 @@ export class Holder {
   /** The interface is gone: as much as can be done from the node. What it was done by, if it was. */
   #releaseFromAfar({ message }: NetnsError): string | undefined {
     const { clock, settings, log } = this.#context;
-    const sent = releaseFromAfar4(this.#record, settings, clock);
+    if (this.lease === undefined) return undefined;
+    const sent = releaseFromAfar(this.#record, this.lease, settings, clock);
     if (sent.ok) return `${this.#record.parent} of the node`;
-    const address = this.lease && formatAddress(this.lease.address.address);
+    const address = formatAddress(this.lease.address.address);
     const why = `${message}; ${sent.error}`;
     log("error", "a lease cannot be given back and ends by its time", { ...this.about, address, why });
     return undefined;

@@ -1,11 +1,4 @@
-import {
-  duidOfMac,
-  duidOfName,
-  iaidOfName,
-  macClientId,
-  podClientId,
-  sandboxClientId,
-} from "../../dhcp/client-id.ts";
+import { duidOfMac, duidOfName, macClientId, podClientId, sandboxClientId } from "../../dhcp/client-id.ts";
 import type { LeaseWish } from "../../ipam/leases.ts";
 import type { Interface } from "../../netns/interface.ts";
 import type { LeaseRecord } from "./record.ts";
@@ -28,7 +21,6 @@ export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: n
     ...(parent !== undefined && { parent }),
     mac: link.mac.toHex(),
     client: (family === 4 ? id : duid).toHex(),
-    ...(family === 6 && { iaid: iaidOfName(`${network}/${attachment.ifname}`) }),
     hostName: wish.hostName,
     request: config.request,
     provide: Object.fromEntries([...wish.provide].map(([code, value]) => [String(code), value.toHex()])),

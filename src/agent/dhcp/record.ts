@@ -20,8 +20,6 @@ const RECORD = v.object({
   mac: v.string(),
   /** DHCPv4: option 61. DHCPv6: the DUID. */
   client: v.string(),
-  /** DHCPv6 alone. */
-  iaid: v.exactOptional(v.number()),
   hostName: v.string(),
   request: v.pipe(
     v.array(v.object({ option: v.number(), skipDefault: v.exactOptional(v.boolean()) })),
