@@ -9,6 +9,7 @@ import {
   type Send,
   step,
 } from "../../dhcp/v4/index.ts";
+import { ETHERTYPE } from "../../netns/ethernet.ts";
 import type { Result } from "../../result.ts";
 import type { Client, ClientOptions } from "./client.ts";
 import { Driver } from "./driver.ts";
@@ -64,7 +65,7 @@ export function releaseFromAfar4(
   const frames = effects.flatMap((effect) =>
     effect.kind === "send" ? [frameOf(effect, config.mac, via)] : [],
   );
-  return sendFrom(record.parent, frames);
+  return sendFrom(record.parent, ETHERTYPE.ipv4, frames);
 }
 
 function boundTo(config: ClientConfig, lease: Lease): ClientState {

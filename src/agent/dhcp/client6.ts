@@ -10,6 +10,7 @@ import {
   type Send,
   step,
 } from "../../dhcp/v6/index.ts";
+import { ETHERTYPE } from "../../netns/ethernet.ts";
 import type { Result } from "../../result.ts";
 import type { Client, ClientOptions } from "./client.ts";
 import { Driver } from "./driver.ts";
@@ -61,7 +62,7 @@ export function releaseFromAfar6(
   const frames = effects.flatMap((effect) =>
     effect.kind === "send" ? [frame6Of(effect, mac, linkLocalOf(mac))] : [],
   );
-  return sendFrom(record.parent, frames);
+  return sendFrom(record.parent, ETHERTYPE.ipv6, frames);
 }
 
 function boundTo(config: ClientConfig, lease: Lease): ClientState {
