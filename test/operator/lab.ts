@@ -5,6 +5,7 @@ import type { LogFields } from "../../src/log.ts";
 import { Operator } from "../../src/operator/operator.ts";
 import { DEFAULT_WORKLOAD_SETTINGS } from "../../src/operator/workload/settings.ts";
 import { Double, type DoubleOptions } from "../apiserver/double.ts";
+import { ADMIN } from "../apiserver/identity.ts";
 import type { Json } from "../apiserver/json.ts";
 
 export const SETTINGS = { ...DEFAULT_WORKLOAD_SETTINGS, namespace: "openshift-multus" };
@@ -93,12 +94,8 @@ export class Lab {
 
   #patch(path: string, body: object): void {
     const headers = { "content-type": "application/merge-patch+json" };
-    const reply = this.double.gateway.server.handle({
-      method: "PATCH",
-      path,
-      headers,
-      body: JSON.stringify(body),
-    });
+    const request = { method: "PATCH", path, headers, body: JSON.stringify(body) } as const;
+    const reply = this.double.gateway.server.handle(request, ADMIN);
     if (reply.status !== 200) throw new Error(reply.body);
   }
 
