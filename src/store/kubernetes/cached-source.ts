@@ -15,6 +15,9 @@ import type { Sink, State } from "./state.ts";
 /** Older than this, in milliseconds, what a watch says may have been overtaken: the server sends a bookmark every minute. */
 const STALE = 120_000;
 
+/** Milliseconds in which a server that answers has refused a list. */
+const SOON = 500;
+
 /** Watches pools and reservations for a process that stays. What it is told of our own writes it knows at once. */
 export class CachedSource implements Source, Sink {
   readonly #clock: Clock;
@@ -64,8 +67,14 @@ export class CachedSource implements Source, Sink {
   async all(deadline: number): Promise<Result<void, ApiError>> {
     if (this.#pools.isSynced && this.#reservations.isSynced) return ok(undefined);
     const left = () => Math.max(0, deadline - this.#clock.elapsed());
-    const synced = await this.#pools.whenSynced(left());
-    return synced.ok ? this.#reservations.whenSynced(left()) : synced;
+    for (const cache of [this.#pools, this.#reservations]) {
+      const soon = await cache.whenSynced(Math.min(left(), SOON));
+      // What a person has to put right is told at once; the watch tries on all the same.
+      if (!soon.ok && cache.lastError?.retry === "permanent") return soon;
+      const synced = soon.ok ? soon : await cache.whenSynced(left());
+      if (!synced.ok) return synced;
+    }
+    return ok(undefined);
   }
 
   async refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {

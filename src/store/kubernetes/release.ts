@@ -1,5 +1,6 @@
 import type { Claim, Collect, Outcome, Release } from "../../allocation/claim.ts";
 import type { ApiError } from "../../kube/api.ts";
+import { reservationName } from "../../kube/names.ts";
 import type { OverlappingRangeIPReservation } from "../../kube/objects.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { compareClaims } from "../order.ts";
@@ -74,7 +75,14 @@ async function free(
   const result = await writer(record.name, record.pool).submit({ kind: "remove", address, was }, deadline);
   if (result.kind === "failed") return err(result.error);
   if (result.kind === "lost") return ok(undefined);
-  const reservation = state.reservationOf(held);
+  let reservation = state.reservationOf(held);
+  if (!reservation) {
+    // None, since there is no overlap check; or another process made both, and one watch is behind the other.
+    const name = reservationName(record.pool.networkName, address);
+    const looked = await reserver.look(name, deadline);
+    if (!looked.ok) return looked;
+    reservation = state.reservationOf(held);
+  }
   if (!reservation) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
   return removed.ok ? ok(claim) : removed;

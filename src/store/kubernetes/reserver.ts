@@ -63,7 +63,7 @@ export class Reserver {
       if (error.code === "already_exists" && !isUnsure) return this.#taken(claim);
       if (error.retry === "conflict" || error.maybeDone) {
         isUnsure = true;
-        const found = await this.#read(wanted.metadata.name, deadline);
+        const found = await this.look(wanted.metadata.name, deadline);
         if (!found.ok) return { kind: "failed", error: found.error };
         mine = found.value;
         if (mine && (!isOurs(mine, claim) || state.isBacked(mine, claim.pool))) return this.#taken(claim);
@@ -100,7 +100,7 @@ export class Reserver {
       last = error;
       if (error.retry !== "transient" && error.retry !== "conflict") return err(error);
       if (error.retry === "conflict" || error.maybeDone) {
-        const found = await this.#read(name, deadline);
+        const found = await this.look(name, deadline);
         if (!found.ok) return found;
         if (!found.value || !isSameHolder(found.value, object)) return ok(undefined);
         current = found.value;
@@ -111,7 +111,7 @@ export class Reserver {
   }
 
   /** Reads a reservation; undefined if there is none. */
-  async #read(
+  async look(
     name: string,
     deadline: number,
   ): Promise<Result<OverlappingRangeIPReservation | undefined, ApiError>> {
