@@ -45,7 +45,7 @@ const AGENT: Rights = {
 const RECONCILER: Rights = {
   namespaced: [
     whereabouts("ippools", [...READ, "patch"]),
-    whereabouts("overlappingrangeipreservations", [...READ, "delete"]),
+    whereabouts("overlappingrangeipreservations", [...READ, "create", "delete"]),
     whereabouts("nodeslicepools", READ),
     ...election("berth-reconciler"),
   ],

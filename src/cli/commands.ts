@@ -144,6 +144,15 @@ export const COMMANDS: readonly Command[] = [
     run: async (args) => (await import("./reserve.ts")).runRelease(args),
   },
   {
+    name: "reconcile",
+    group: "steer",
+    usage: "--dry-run|--once",
+    summary: "take back what pods that are gone have left in a cluster  [--grace 60s]",
+    flags: ["--dry-run", "--once", "--grace", "--kubeconfig", "--context", "--namespace", "--output"],
+    ownHelp: true,
+    run: async (args) => (await import("./reconcile.ts")).runReconcile(args),
+  },
+  {
     name: "cni",
     group: "node",
     usage: "--plugin static|dhcp|whereabouts",

@@ -81,7 +81,10 @@ export type Condition = {
 };
 
 export type Node = KubeObject & {
-  readonly spec?: { readonly unschedulable?: boolean };
+  readonly spec?: {
+    readonly unschedulable?: boolean;
+    readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect?: string }[];
+  };
   readonly status?: { readonly conditions?: readonly Condition[] };
 };
 

@@ -50,7 +50,7 @@ export class Reserver {
     for (let tries = 0; ; tries++) {
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return { kind: "failed", error: last };
-      const wanted = reservationOf(claim, client.namespace);
+      const wanted = reservationFor(claim, client.namespace);
       const answer = await (mine
         ? this.#adopt(mine, wanted, timeout)
         : client.create(RESERVATIONS, wanted, { timeout }));
@@ -149,7 +149,8 @@ export class Reserver {
   }
 }
 
-function reservationOf(claim: Claim, namespace: string): OverlappingRangeIPReservation {
+/** The object that reserves the address of a claim in its realm. */
+export function reservationFor(claim: Claim, namespace: string): OverlappingRangeIPReservation {
   const { id, podref, ifname = "", uid, node, since } = allocationOf(claim);
   const name = reservationName(claim.pool.networkName, claim.address);
   return {

@@ -138,6 +138,11 @@ export class State implements Sink {
     return this.#unreadable.get(name) ?? this.#pools.get(name)?.fault;
   }
 
+  /** Pool objects whose range is no network: what they hold is not known. */
+  unreadable(): readonly string[] {
+    return [...this.#unreadable.keys()];
+  }
+
   /** What an administrator should look at: objects that mean nothing, offsets outside their range. */
   oddities(): string[] {
     const odd = [...this.#pools.values()].flatMap(({ name, odd, object, fault }) => [
