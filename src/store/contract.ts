@@ -196,6 +196,9 @@ export function storeContract(name: string, open: () => Promise<Store>, dispose:
       expect(await count({ pod: { namespace: "default", name: "a" } })).toBe(2);
       expect(await count({ attachment: { sandbox: "sandbox-a", ifname: "net1" } })).toBe(2);
       expect(await count({ attachment: { sandbox: "sandbox-a", ifname: "net2" } })).toBe(0);
+      const [, ipv6, blue] = pools.ok ? pools.value : [];
+      expect(await count(ipv6 ? { pool: ipv6.pool } : {})).toBe(1);
+      expect(await count(blue && address.ok ? { pool: blue.pool, address: address.value } : {})).toBe(1);
     });
 
     test("any history: one owner for each address, dual stack whole, every range filled to its end", async () => {

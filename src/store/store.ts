@@ -36,6 +36,7 @@ export type ClaimFilter = {
   readonly address?: Address;
   readonly pod?: { readonly namespace: string; readonly name: string };
   readonly attachment?: { readonly sandbox: string; readonly ifname: string };
+  readonly pool?: Pool;
 };
 
 /**

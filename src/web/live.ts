@@ -1,8 +1,9 @@
 import type { Claim } from "../allocation/claim.ts";
+import { poolSpace } from "../allocation/pool.ts";
 import { type Clock, sleep } from "../clock.ts";
 import type { Network } from "../inspect/networks.ts";
 import type { Address } from "../ip/address.ts";
-import type { Store, StoreError } from "../store/store.ts";
+import type { PoolUsage, Store, StoreError } from "../store/store.ts";
 import type { Holding } from "./api.ts";
 import { Snapshot } from "./snapshot.ts";
 
@@ -17,6 +18,11 @@ export type Facts = {
 
 /** How often the store is asked whether anything has changed, in milliseconds. */
 const INTERVAL = 500;
+/** With more claims than this a change reads only the pools whose counts moved, if those are few; all of them every so often. */
+const LARGE = 5_000;
+const FEW = 8;
+/** Milliseconds. */
+const WHOLE = 5_000;
 
 /** Keeps a snapshot of a store current and tells those who watch. */
 export class Live {
@@ -28,13 +34,17 @@ export class Live {
   #snapshot: Snapshot;
   #seen: string | undefined;
   #reads = 0;
+  #reading: Promise<void> | undefined;
+  /** Some pools are newer than what is counted over all of them. */
+  #isPartial = false;
+  #wholeAt = Number.NEGATIVE_INFINITY;
   #trouble: string | undefined;
 
   constructor(store: Store, facts: Facts, clock: Clock) {
     this.#store = store;
     this.#facts = facts;
     this.#clock = clock;
-    this.#snapshot = new Snapshot("0", [], [], [], clock.now());
+    this.#snapshot = Snapshot.empty();
   }
 
   get snapshot(): Snapshot {
@@ -62,26 +72,59 @@ export class Live {
     return () => void this.#watchers.delete(told);
   }
 
-  /** Reads the store if it has changed since. */
-  async refresh(): Promise<void> {
+  /** Reads the store if it has changed since; calls that come meanwhile wait for the same reading. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
     const revision = await this.#store.revision?.();
-    if (revision && !revision.ok) return this.#fail(revision.error);
-    if (revision?.ok && revision.value === this.#seen && this.#trouble === undefined) return;
+    if (revision && !revision.ok) return void this.#fail(revision.error);
+    const isNew = revision === undefined || revision.value !== this.#seen || this.#trouble !== undefined;
+    if (!isNew && !this.#isPartial) return;
+    const usage = await this.#store.pools();
+    if (!usage.ok) return void this.#fail(usage.error);
+    const changed = usage.value.filter(({ pool, used }) => {
+      return this.#snapshot.pools.get(poolSpace(pool))?.summary.used !== String(used);
+    });
+    const sinceWhole = this.#clock.elapsed() - this.#wholeAt;
+    const isLarge = this.#snapshot.claims.length > LARGE && this.#trouble === undefined;
+    if (isLarge && !isNew && sinceWhole < WHOLE) return;
+    // An equal count may hide an exchange: then, and in any case before long, everything is read.
+    const few = changed.length > 0 && changed.length <= FEW;
+    const done =
+      isLarge && few && sinceWhole < WHOLE ? await this.#readSome(changed) : await this.#readAll(usage.value);
+    if (done) this.#seen = revision?.value;
+  }
+
+  async #readSome(changed: readonly PoolUsage[]): Promise<boolean> {
+    const parts: { usage: PoolUsage; claims: readonly Claim[] }[] = [];
+    for (const usage of changed) {
+      const claims = await this.#store.claims({ pool: usage.pool });
+      if (!claims.ok) return this.#fail(claims.error);
+      parts.push({ usage: { ...usage, used: BigInt(claims.value.length) }, claims: claims.value });
+    }
+    this.#isPartial = true;
+    this.#take(this.#snapshot.with(String(++this.#reads), parts, await this.#facts.networks()));
+    return true;
+  }
+
+  async #readAll(usage: readonly PoolUsage[]): Promise<boolean> {
     const claims = await this.#store.claims({});
     if (!claims.ok) return this.#fail(claims.error);
-    const pools = await this.#store.pools();
-    if (!pools.ok) return this.#fail(pools.error);
     const networks = await this.#facts.networks();
-    this.#seen = revision?.value;
+    this.#isPartial = false;
+    this.#wholeAt = this.#clock.elapsed();
+    this.#take(Snapshot.of(String(++this.#reads), claims.value, usage, networks, this.#clock.now()));
+    return true;
+  }
+
+  #take(snapshot: Snapshot): void {
     this.#trouble = undefined;
-    this.#reads++;
-    this.#snapshot = new Snapshot(
-      String(this.#reads),
-      claims.value,
-      pools.value,
-      networks,
-      this.#clock.now(),
-    );
+    this.#snapshot = snapshot;
     this.#tell();
   }
 
@@ -93,11 +136,13 @@ export class Live {
     }
   }
 
-  #fail({ store, message, hint }: StoreError): void {
+  #fail({ store, message, hint }: StoreError): false {
     const trouble = `${store}: ${message} (${hint})`;
-    if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    this.#tell();
+    if (trouble !== this.#trouble) {
+      this.#trouble = trouble;
+      this.#tell();
+    }
+    return false;
   }
 
   #tell(): void {

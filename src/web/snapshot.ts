@@ -20,7 +20,7 @@ export type PoolState = {
   readonly claims: readonly Claim[];
 };
 
-/** Everything that a store said at one moment, in the shapes in which the page asks for it. */
+/** What a store said, in the shapes in which the page asks for it. */
 export class Snapshot {
   readonly revision: string;
   readonly claims: readonly Claim[];
@@ -30,31 +30,50 @@ export class Snapshot {
   readonly nodes: number;
   #texts: readonly string[] | undefined;
 
-  /** `claims` in the order of a store: by pool and address. */
-  constructor(
+  private constructor(parts: Pick<Snapshot, "revision" | "pools" | "findings" | "pods" | "nodes">) {
+    this.revision = parts.revision;
+    this.pools = parts.pools;
+    this.findings = parts.findings;
+    this.pods = parts.pods;
+    this.nodes = parts.nodes;
+    this.claims = [...parts.pools.values()].flatMap(({ claims }) => claims);
+  }
+
+  static empty(): Snapshot {
+    return new Snapshot({ revision: "0", pools: new Map(), findings: [], pods: 0, nodes: 0 });
+  }
+
+  /** From everything at one moment; `claims` in the order of a store: by pool and address. */
+  static of(
     revision: string,
     claims: readonly Claim[],
     usage: readonly PoolUsage[],
     networks: readonly Network[],
     now: number,
-  ) {
-    this.revision = revision;
-    this.claims = claims;
+  ): Snapshot {
     const byPool = Map.groupBy(claims, ({ pool }) => poolSpace(pool));
-    const states = usage.map((one): [string, PoolState] => {
-      const id = poolSpace(one.pool);
-      const rules = rulesOf(one.pool, networks);
-      const total = rules ? countOf(rules.free) : poolCapacity(one.pool);
-      const percent = total > 0n ? Number((one.used * 1000n) / total) / 10 : 100;
-      const counts = { total: String(total), free: String(total > one.used ? total - one.used : 0n) };
-      const summary = { ...poolRecord(one), ...counts, id, percent, networks: rules?.networks ?? [] };
-      return [id, { pool: one.pool, summary, rules, claims: byPool.get(id) ?? [] }];
+    const states = usage.map((one) => stateOf(one, byPool.get(poolSpace(one.pool)) ?? [], networks));
+    const ofPods = claims.filter(({ owner }) => owner.pod.name !== "");
+    return new Snapshot({
+      revision,
+      pools: new Map(states.map((state) => [state.summary.id, state])),
+      findings: findingsOf({ claims, pools: usage, networks, now }),
+      pods: new Set(ofPods.map(({ owner }) => `${owner.pod.namespace}/${owner.pod.name}`)).size,
+      nodes: new Set(ofPods.map(({ node }) => node)).size,
     });
-    this.pools = new Map(states);
-    this.findings = findingsOf({ claims, pools: usage, networks, now });
-    const pods = claims.filter(({ owner }) => owner.pod.name !== "");
-    this.pods = new Set(pods.map(({ owner }) => `${owner.pod.namespace}/${owner.pod.name}`)).size;
-    this.nodes = new Set(pods.map(({ node }) => node)).size;
+  }
+
+  /** With some pools as they are now. What is counted over all of them waits for the next whole reading. */
+  with(
+    revision: string,
+    changed: readonly { readonly usage: PoolUsage; readonly claims: readonly Claim[] }[],
+    networks: readonly Network[],
+  ): Snapshot {
+    const pools = new Map(this.pools);
+    for (const { usage, claims } of changed)
+      pools.set(poolSpace(usage.pool), stateOf(usage, claims, networks));
+    const { findings, pods, nodes } = this;
+    return new Snapshot({ revision, pools, findings, pods, nodes });
   }
 
   /** Claims whose address, pod, node or network has all the words, in order of pool and address; and how many there are. */
@@ -80,6 +99,17 @@ export class Snapshot {
   inBlock({ claims }: PoolState, block: Cidr): readonly Claim[] {
     return claims.slice(firstAtLeast(claims, block.base), firstAtLeast(claims, lastOf(block) + 1n));
   }
+}
+
+function stateOf(one: PoolUsage, claims: readonly Claim[], networks: readonly Network[]): PoolState {
+  const { pool, used } = one;
+  const rules = rulesOf(pool, networks);
+  const total = rules ? countOf(rules.free) : poolCapacity(pool);
+  const percent = total > 0n ? Number((used * 1000n) / total) / 10 : 100;
+  const counts = { total: String(total), free: String(total > used ? total - used : 0n) };
+  const id = poolSpace(pool);
+  const summary = { ...poolRecord(one), ...counts, id, percent, networks: rules?.networks ?? [] };
+  return { pool, summary, rules, claims };
 }
 
 function searchText({ address, owner, node, network, pool }: Claim): string {

@@ -1,7 +1,7 @@
 import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../allocation/claim.ts";
 import { type Pod, podRef } from "../../allocation/owner.ts";
 import { planAcquire } from "../../allocation/plan.ts";
-import type { Pool } from "../../allocation/pool.ts";
+import { type Pool, samePool } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import { sameAddress } from "../../ip/address.ts";
 import { countOf } from "../../ip/interval.ts";
@@ -113,10 +113,11 @@ export class KubernetesStore implements Store {
     const known = await this.#source.all(this.#deadline());
     if (!known.ok) return err(storeError(this.name, known.error));
     const claims: Claim[] = [];
+    const { address, pod, attachment, pool } = filter;
     for (const record of this.#state.pools()) {
+      if (pool && !samePool(pool, record.pool)) continue;
       for (const entry of record.entries()) {
         const { podref, id, ifname = "" } = entry.allocation;
-        const { address, pod, attachment } = filter;
         if (address && !sameAddress(address, entry.address)) continue;
         if (pod && podRef(pod) !== podref) continue;
         if (attachment && (attachment.sandbox !== id || attachment.ifname !== ifname)) continue;

@@ -1,7 +1,7 @@
 import type { Acquire, AllocationError, Change, Claim, Collect, Outcome } from "../../allocation/claim.ts";
 import { type Pod, podRef } from "../../allocation/owner.ts";
 import { planAcquire, type View } from "../../allocation/plan.ts";
-import { type Pool, poolSpace, type Space, spacesOf } from "../../allocation/pool.ts";
+import { type Pool, poolSpace, type Space, samePool, spacesOf } from "../../allocation/pool.ts";
 import { type Address, sameAddress } from "../../ip/address.ts";
 import { IntervalSet } from "../../ip/interval-set.ts";
 import { ok, type Result } from "../../result.ts";
@@ -29,8 +29,9 @@ export class MemoryStore implements Store, View {
   }
 
   async claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>> {
-    const { address, pod, attachment } = filter;
-    const fits = ({ owner, address: own }: Claim) =>
+    const { address, pod, attachment, pool } = filter;
+    const fits = ({ owner, address: own, pool: held }: Claim) =>
+      (!pool || samePool(pool, held)) &&
       (!address || sameAddress(address, own)) &&
       (!pod || podRef(pod) === podRef(owner.pod)) &&
       (!attachment || (attachment.sandbox === owner.sandbox && attachment.ifname === owner.ifname));

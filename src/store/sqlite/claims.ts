@@ -56,7 +56,7 @@ export class Claims {
     return all.filter(({ owner }) => !kept.has(`${owner.sandbox}/${owner.ifname}`));
   }
 
-  matching({ address, pod, attachment }: ClaimFilter): readonly Claim[] {
+  matching({ address, pod, attachment, pool }: ClaimFilter): readonly Claim[] {
     const conditions: string[] = [];
     const values: SQLQueryBindings[] = [];
     const add = (condition: string, ...more: SQLQueryBindings[]) => {
@@ -67,6 +67,7 @@ export class Claims {
       const inAnyPool = "claim.pool IN (SELECT space FROM pool) AND address = ?";
       add(inAnyPool, encodeValue(address.family, address.value));
     }
+    if (pool) add("claim.pool = ?", this.#spaces.find(poolSpace(pool)) ?? -1);
     if (pod) add("pod_namespace = ? AND pod_name = ?", pod.namespace, pod.name);
     if (attachment) add("sandbox = ? AND ifname = ?", attachment.sandbox, attachment.ifname);
     return this.#select(conditions.length > 0 ? `WHERE ${conditions.join(" AND ")}` : "", ...values);
