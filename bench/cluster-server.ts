@@ -91,7 +91,7 @@ export class ClusterServer {
     const store = new KubernetesStore(this.#client(), {
       clock: systemClock,
       log: () => undefined,
-      patience: 10_000,
+      patience: 60_000,
       staying: false,
     });
     const claims = await store.claims({});
