@@ -17,11 +17,11 @@ export const DEFAULTS = {
     priorityClassName: "system-node-critical",
     nodeSelector: { "kubernetes.io/os": "linux" },
     tolerations: [{ operator: "Exists" }],
-    resources: { requests: { cpu: "20m", memory: "64Mi" }, limits: { memory: "512Mi" } },
+    resources: { requests: { cpu: "20m", memory: "80Mi" }, limits: { memory: "512Mi" } },
   },
   operator: {
     enabled: true,
-    resources: { requests: { cpu: "10m", memory: "48Mi" }, limits: { memory: "256Mi" } },
+    resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "256Mi" } },
   },
   reconciler: { enabled: false },
   controller: { enabled: false },

@@ -1,18 +1,27 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { systemClock } from "../../src/clock.ts";
+import type { KubeClient, KubeObject, Resource } from "../../src/kube/api.ts";
+import { connect } from "../../src/kube/connect.ts";
+import { loadKubeconfig } from "../../src/kube/kubeconfig.ts";
+import { ATTACHMENTS, DAEMON_SETS, NETWORKS } from "../../src/kube/objects.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 import { until } from "./lab.ts";
 
-/** The operator as a process, twice, against an API server with a port. */
+/** The operator as a process, twice, against an API server with a port: the real one where it is at hand. */
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 let server: RunningApiServer;
+let admin: KubeClient;
 const children: Subprocess[] = [];
 
 beforeAll(async () => {
   server = await startApiServer({ crds: "berth", namespaces: ["berth"] });
-});
+  const connection = loadKubeconfig(server.kubeconfigPath, { clock: systemClock });
+  if (!connection.ok) throw new Error(connection.error.message);
+  admin = connect(connection.value, systemClock);
+}, 60_000);
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
   await Promise.all(children.map((child) => child.exited));
@@ -33,22 +42,34 @@ function start(name: string): { child: Subprocess; log: () => string } {
   return { child, log: () => text };
 }
 
-const objects = (group: string, plural: string) => server.double?.objects({ group, plural }) ?? [];
-const names = (group: string, plural: string) =>
-  objects(group, plural).map((object) => Object(object).metadata.name);
+async function names<T extends KubeObject>(resource: Resource<T>): Promise<string[]> {
+  const listed = await admin.list(resource);
+  return listed.ok ? listed.value.items.map(({ metadata }) => metadata.name) : [];
+}
+
+async function untilThere<T extends KubeObject>(resource: Resource<T>, name: string): Promise<void> {
+  let there: string[] = [];
+  const end = performance.now() + 20_000;
+  while (!there.includes(name)) {
+    if (performance.now() > end) throw new Error(`${name} is not among ${there}`);
+    there = await names(resource);
+  }
+}
 
 test("of two one works; when it ends, the other goes on at once", async () => {
   const first = start("one");
   await until("the first leads", () => first.log().includes('"leading"'), 20_000);
   const second = start("two");
-  server.double?.seed({
+  const spec = { additionalNetworks: [{ name: "m", type: "SimpleMacvlan" }] };
+  const network = {
     apiVersion: "operator.openshift.io/v1",
     kind: "Network",
     metadata: { name: "cluster" },
-    spec: { additionalNetworks: [{ name: "m", type: "SimpleMacvlan" }] },
-  });
-  await until("made", () => names("apps", "daemonsets").includes("dhcp-daemon"), 20_000);
-  expect(names("k8s.cni.cncf.io", "network-attachment-definitions")).toEqual(["m"]);
+    spec,
+  };
+  expect(await admin.create(NETWORKS, network)).toMatchObject({ ok: true });
+  await untilThere(DAEMON_SETS, "dhcp-daemon");
+  expect(await names(ATTACHMENTS)).toEqual(["m"]);
   expect(second.log()).not.toContain('"leading"');
 
   first.child.kill("SIGTERM");

@@ -37,7 +37,7 @@ export function controller(settings: WorkloadSettings): readonly Manifest[] {
             {
               ...container(settings, "whereabouts", ["controller"]),
               env: [POD_NAME, POD_NAMESPACE, POOL_NAMESPACE],
-              resources: resources("10m", "48Mi", "256Mi"),
+              resources: resources("10m", "64Mi", "256Mi"),
               securityContext: UNPRIVILEGED,
             },
           ],

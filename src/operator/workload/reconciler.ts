@@ -43,7 +43,7 @@ export function reconciler(settings: WorkloadSettings): Manifest {
             {
               ...container(settings, "whereabouts", ["reconciler"]),
               env: [NODE_NAME, POD_NAME, POD_NAMESPACE, POOL_NAMESPACE],
-              resources: resources("10m", "48Mi", "256Mi"),
+              resources: resources("10m", "64Mi", "256Mi"),
               securityContext: UNPRIVILEGED,
               volumeMounts: [{ name: "schedule", mountPath: "/cron-schedule", readOnly: true }],
             },
