@@ -1,6 +1,4 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { PARTS } from "../../deploy/model/parts.ts";
-import { valuesOf } from "../../deploy/model/values.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Client } from "../../src/kube/client.ts";
 import { Election } from "../../src/kube/leader.ts";
@@ -8,9 +6,9 @@ import { storeContract } from "../../src/store/contract.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import { Double } from "../apiserver/double.ts";
 import { serviceAccount } from "../apiserver/identity.ts";
-import type { Json } from "../apiserver/json.ts";
 import { Lab, SETTINGS, until } from "../operator/lab.ts";
 import { withoutPods } from "../store/cluster.ts";
+import { withRoles } from "./roles.ts";
 
 /** The roles of deploy/, enforced: each part gets by with the rights that it is given, and has no others. */
 const { namespace } = SETTINGS;
@@ -18,15 +16,6 @@ const PARTS_WITH_RIGHTS = ["agent", "reconciler", "controller", "operator"];
 const tokens = Object.fromEntries(
   PARTS_WITH_RIGHTS.map((part) => [part, serviceAccount(namespace, `berth-${part}`)]),
 );
-
-function withRoles(double: Double): Double {
-  const context = { namespace, values: valuesOf({}) };
-  const manifests = PARTS.flatMap(({ manifests }) => manifests(context));
-  for (const manifest of manifests) {
-    if (/Role|ServiceAccount/.test(manifest.kind)) double.seed(manifest as unknown as Json);
-  }
-  return double;
-}
 
 function client(double: Double, part: string): Client {
   return new Client(double.connect({ client: part, token: part }), systemClock, { namespace });
@@ -41,7 +30,10 @@ describe("agent", () => {
   storeContract(
     "with its role alone",
     async () => {
-      const double = withRoles(new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }));
+      const double = withRoles(
+        new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }),
+        namespace,
+      );
       // As the contract wants it: no pod is proven gone.
       withoutPods(double);
       const options = { clock: systemClock, staying: true, patience: 10_000, log };
@@ -56,7 +48,7 @@ describe("agent", () => {
 describe("operator", () => {
   test("makes, repairs and removes everything with its role alone, and tells of it", async () => {
     const lab = new Lab({ rbac: true, tokens });
-    withRoles(lab.double);
+    withRoles(lab.double, namespace);
     const config = (type: string) =>
       `{"cniVersion": "1.0.0", "name": "x", "type": "bridge", "ipam": {"type": "${type}"}}`;
     const entry = (name: string, type: string) => ({ name, type: "Raw", rawCNIConfig: config(type) });
@@ -85,7 +77,10 @@ describe("operator", () => {
   });
 
   test("has no rights beyond", async () => {
-    const double = withRoles(new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }));
+    const double = withRoles(
+      new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }),
+      namespace,
+    );
     const operator = client(double, "operator");
     const daemons = {
       group: "apps",
