@@ -35,9 +35,8 @@ export class Live {
   #seen: string | undefined;
   #reads = 0;
   #reading: Promise<void> | undefined;
-  /** Some pools are newer than what is counted over all of them. */
-  #isPartial = false;
-  #wholeAt = Number.NEGATIVE_INFINITY;
+  /** Since when some pools have been newer than what is counted over all of them. */
+  #partialSince: number | undefined;
   #trouble: string | undefined;
 
   constructor(store: Store, facts: Facts, clock: Clock) {
@@ -84,19 +83,18 @@ export class Live {
     const revision = await this.#store.revision?.();
     if (revision && !revision.ok) return void this.#fail(revision.error);
     const isNew = revision === undefined || revision.value !== this.#seen || this.#trouble !== undefined;
-    if (!isNew && !this.#isPartial) return;
+    if (!isNew && this.#partialSince === undefined) return;
     const usage = await this.#store.pools();
     if (!usage.ok) return void this.#fail(usage.error);
     const changed = usage.value.filter(({ pool, used }) => {
       return this.#snapshot.pools.get(poolSpace(pool))?.summary.used !== String(used);
     });
-    const sinceWhole = this.#clock.elapsed() - this.#wholeAt;
+    const isDue = this.#partialSince !== undefined && this.#clock.elapsed() - this.#partialSince >= WHOLE;
     const isLarge = this.#snapshot.claims.length > LARGE && this.#trouble === undefined;
-    if (isLarge && !isNew && sinceWhole < WHOLE) return;
+    if (isLarge && !isNew && !isDue) return;
     // An equal count may hide an exchange: then, and in any case before long, everything is read.
     const few = changed.length > 0 && changed.length <= FEW;
-    const done =
-      isLarge && few && sinceWhole < WHOLE ? await this.#readSome(changed) : await this.#readAll(usage.value);
+    const done = isLarge && few && !isDue ? await this.#readSome(changed) : await this.#readAll(usage.value);
     if (done) this.#seen = revision?.value;
   }
 
@@ -107,7 +105,7 @@ export class Live {
       if (!claims.ok) return this.#fail(claims.error);
       parts.push({ usage: { ...usage, used: BigInt(claims.value.length) }, claims: claims.value });
     }
-    this.#isPartial = true;
+    this.#partialSince ??= this.#clock.elapsed();
     this.#take(this.#snapshot.with(String(++this.#reads), parts, await this.#facts.networks()));
     return true;
   }
@@ -116,8 +114,7 @@ export class Live {
     const claims = await this.#store.claims({});
     if (!claims.ok) return this.#fail(claims.error);
     const networks = await this.#facts.networks();
-    this.#isPartial = false;
-    this.#wholeAt = this.#clock.elapsed();
+    this.#partialSince = undefined;
     this.#take(Snapshot.of(String(++this.#reads), claims.value, usage, networks, this.#clock.now()));
     return true;
   }
