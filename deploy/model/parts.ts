@@ -5,7 +5,8 @@ import { agent } from "./agent.ts";
 import { type Part, workloadSettings } from "./context.ts";
 import { operator } from "./operator.ts";
 import { networkPolicy, nodeRestriction } from "./policies.ts";
-import { agentAccount, openshift, operatorAccount, workloadAccounts } from "./rbac.ts";
+import { agentAccount, openshift, operatorAccount, uiAccount, workloadAccounts } from "./rbac.ts";
+import { ui } from "./ui.ts";
 
 /** All that an installation consists of, in the order in which it is applied. */
 export const PARTS: readonly Part[] = [
@@ -19,6 +20,7 @@ export const PARTS: readonly Part[] = [
     when: "operator",
     manifests: (context) => [...operatorAccount(context), ...operator(context)],
   },
+  { file: "ui", when: "ui", manifests: (context) => [...uiAccount(context), ...ui(context)] },
   { file: "reconciler", when: "reconciler", manifests: (context) => [reconciler(workloadSettings(context))] },
   { file: "controller", when: "controller", manifests: (context) => controller(workloadSettings(context)) },
   {

@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 
 /** Nothing opens connections to the elected parts. Agent and DHCP daemon run in the host's network: policies pass them by. */
 export function networkPolicy({ namespace }: Context): readonly Manifest[] {
-  const components = ["operator", "reconciler", "controller"];
+  const components = ["operator", "reconciler", "controller", "ui"];
   return [
     {
       apiVersion: "networking.k8s.io/v1",

@@ -84,6 +84,12 @@ const OPERATOR: Rights = {
   ],
 };
 
+/** It looks, and nothing else. */
+const UI: Rights = {
+  namespaced: [whereabouts("ippools", READ), whereabouts("overlappingrangeipreservations", READ)],
+  cluster: [rule("", "pods", READ), attachments(READ), INSTALLED_CRDS],
+};
+
 const NONE: Rights = { namespaced: [], cluster: [] };
 
 /** Service account, roles and bindings of one part. */
@@ -129,6 +135,10 @@ export function agentAccount(context: Context): readonly Manifest[] {
 
 export function operatorAccount(context: Context): readonly Manifest[] {
   return account(context, "operator", OPERATOR);
+}
+
+export function uiAccount(context: Context): readonly Manifest[] {
+  return account(context, "ui", UI);
 }
 
 /** On OpenShift the parts that use folders of the host need a constraint that allows it. */

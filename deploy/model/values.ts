@@ -26,6 +26,10 @@ export const DEFAULTS = {
   reconciler: { enabled: false },
   controller: { enabled: false },
   dhcpDaemon: { enabled: false },
+  ui: {
+    enabled: false,
+    resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "512Mi" } },
+  },
   networkPolicy: { enabled: true },
   nodeRestriction: { enabled: false },
   openshift: { enabled: false },
@@ -56,6 +60,8 @@ export const DESCRIPTIONS: { readonly [path: string]: string } = {
   "reconciler.enabled": "The reconciler without the operator.",
   "controller.enabled": "The controller of node slices without the operator.",
   "dhcpDaemon.enabled": "The DHCP daemon without the operator.",
+  "ui.enabled": "The page that shows pools and addresses; it only looks, and is reached by a forwarded port.",
+  "ui.resources": "Of its one replica.",
   "networkPolicy.enabled": "Nothing may open connections to the parts that need none.",
   "nodeRestriction.enabled":
     "A node's agent may change only allocations of its own node (ValidatingAdmissionPolicy; Kubernetes 1.32 or later).",

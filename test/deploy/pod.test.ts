@@ -21,7 +21,10 @@ let log = "";
 
 beforeAll(async () => {
   if (!isRoot) return;
-  const tokens = { secret: serviceAccount(NAMESPACE, "berth-agent") };
+  const tokens = {
+    secret: serviceAccount(NAMESPACE, "berth-agent"),
+    "secret-ui": serviceAccount(NAMESPACE, "berth-ui"),
+  };
   server = await startApiServer({ kind: "double", tls: true, crds: "berth", rbac: true, tokens });
   if (server.double) withRoles(server.double, NAMESPACE);
   buildTree(join(import.meta.dirname, "../../dist"), root);
@@ -32,20 +35,9 @@ beforeAll(async () => {
   writeFileSync(join(account, "token"), "secret");
   writeFileSync(join(account, "namespace"), NAMESPACE);
   writeFileSync(join(account, "ca.crt"), readFileSync(join(server.folder, "ca.crt")));
-  const { port } = new URL(server.url);
-  const command = ["/berth", "agent", "--in-cluster", "--metrics-address", "off"];
-  const child = Bun.spawn(
-    ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", SCRIPT, root, root, ...command],
-    {
-      env: {
-        PATH: process.env.PATH,
-        KUBERNETES_SERVICE_HOST: "127.0.0.1",
-        KUBERNETES_SERVICE_PORT: port,
-        NODENAME: "node-a",
-      },
-      stderr: "pipe",
-    },
-  );
+  const child = inPod(["/berth", "agent", "--in-cluster", "--metrics-address", "off"], {
+    NODENAME: "node-a",
+  });
   agent = child;
   void (async () => {
     const decoder = new TextDecoder();
@@ -60,6 +52,16 @@ afterAll(async () => {
   if (isRoot) await server.stop();
   rmSync(root, { recursive: true, force: true });
 });
+
+/** A process in the image, with what kubelet tells every pod. */
+function inPod(command: readonly string[], env: { [name: string]: string }) {
+  const { port } = new URL(server.url);
+  const own = { PATH: process.env.PATH, KUBERNETES_SERVICE_HOST: "127.0.0.1", KUBERNETES_SERVICE_PORT: port };
+  return Bun.spawn(
+    ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", SCRIPT, root, root, ...command],
+    { env: { ...own, ...env }, stdout: "pipe", stderr: "pipe" },
+  );
+}
 
 const SCRIPT = 'mount -t proc proc "$0/proc" && exec chroot "$@"';
 
@@ -104,6 +106,32 @@ test.skipIf(!isRoot)(
     expect(removed).toEqual({ stdout: "", exit: 0 });
     expect(allocations()).toEqual({});
     expect(log).not.toContain("forbidden");
+  },
+  30_000,
+);
+
+test.skipIf(!isRoot)(
+  "the page is served with the rights of its role, which are to look",
+  async () => {
+    const token = join(root, "var/run/secrets/kubernetes.io/serviceaccount/token");
+    writeFileSync(token, "secret-ui");
+    const child = inPod(["/berth", "ui", "--listen", "127.0.0.1:0"], { HOME: "/" });
+    try {
+      const reader = child.stdout.getReader();
+      const { value } = await reader.read();
+      const url = new TextDecoder().decode(value).trim();
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
+      // The key of the address becomes a cookie, as in a browser.
+      const first = await fetch(url, { redirect: "manual" });
+      const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
+      const page = await fetch(new URL("/", url), { headers: { cookie } });
+      expect([first.status, page.status]).toEqual([303, 200]);
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+      writeFileSync(token, "secret");
+    }
+    expect(await new Response(child.stderr).text()).not.toContain("forbidden");
   },
   30_000,
 );
