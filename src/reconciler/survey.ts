@@ -1,11 +1,11 @@
 import { samePod } from "../allocation/owner.ts";
 import { reservationOf as claimedByPerson, hasExpired } from "../allocation/reservation.ts";
-import { formatAddress, sameAddress } from "../ip/address.ts";
+import { formatAddress } from "../ip/address.ts";
 import { reservationName } from "../kube/names.ts";
 import type { IPAllocation, OverlappingRangeIPReservation } from "../kube/objects.ts";
 import { ownerOf } from "../store/kubernetes/entry.ts";
 import type { PoolRecord } from "../store/kubernetes/pool-record.ts";
-import type { Held, Reservation, State } from "../store/kubernetes/state.ts";
+import { type Held, isNamedAs, isWithin, type Reservation, type State } from "../store/kubernetes/state.ts";
 import { type GoneBecause, judge, type LivePod, type NodeState, type RecordedOwner } from "./judge.ts";
 
 /** What a survey asks: the records, and what is known of their owners. */
@@ -168,31 +168,25 @@ export function isReservationOf({ object, means }: Reservation, { record, entry 
   const { address, allocation } = entry;
   if (String(object.spec.podref) !== String(allocation.podref)) return false;
   if (ifname !== "" && (allocation.ifname ?? "") !== "" && ifname !== allocation.ifname) return false;
-  const { networkName, range } = record.pool;
-  // The name of a network too long for an object's name cannot be read back, only be made again.
-  if (means.length === 0) return reservationName(networkName, address) === object.metadata.name;
-  const isWide = range.family === 6 && range.prefix < WIDE;
-  return means.some((meaning) => {
-    const { family, value } = meaning.address;
-    const same =
-      sameAddress(meaning.address, address) ||
-      (isWide && family === 6 && ((value ^ address.value) & LOW) === 0n);
-    return same && isWithin(networkName, meaning.networkName);
-  });
-}
-
-/** A pool's name says `network`, `node` or `network-node`. */
-function isWithin(prefix: string, network: string): boolean {
-  return network === "" || prefix === network || prefix.startsWith(`${network}-`);
+  if (isNamedAs({ object, means }, record, entry)) return true;
+  const { range } = record.pool;
+  if (range.family !== 6 || range.prefix >= WIDE) return false;
+  const isSame = (value: bigint) => ((value ^ address.value) & LOW) === 0n;
+  return means.some(
+    (meant) =>
+      isSame(meant.address.value) && meant.address.family === 6 && isWithin(record.pool, meant.networkName),
+  );
 }
 
 /** Reservations that no entry stands behind. Those that name no pod are for people to look at. */
 function* looseOf(facts: Facts, backed: ReadonlySet<string>, remarks: Remark[]): Generator<Case> {
   const unreadable = facts.state.unreadable();
-  for (const { object } of facts.state.reservations()) {
+  for (const { object, means } of facts.state.reservations()) {
     const { name, uid = "", resourceVersion = "" } = object.metadata;
     if (backed.has(name)) continue;
-    const { pod } = ownerOf(object.spec);
+    const { pod, ifname } = ownerOf(object.spec);
+    // The name is a digest, and so may be the pool's: any address of the owner may be the one.
+    if (means.length === 0 && facts.state.heldBy(pod, ifname).length > 0) continue;
     if (pod.namespace === "" || pod.name === "") {
       const message = `the reservation ${name} names no pod and no allocation stands behind it`;
       remarks.push({ code: "no_owner", subject: name, message, podrefs: [] });

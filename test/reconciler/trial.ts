@@ -6,6 +6,7 @@ import { type Pass, Passes } from "../../src/reconciler/pass.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import type { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import { Double, type DoubleOptions } from "../apiserver/double.ts";
+import { ADMIN } from "../apiserver/identity.ts";
 import type { Json } from "../apiserver/json.ts";
 import { keepingCrds, NAMESPACE, openOn } from "../store/cluster.ts";
 import { VirtualClock } from "../virtual-clock.ts";
@@ -135,6 +136,33 @@ export class Trial {
     await this.pass();
     await this.clock.advance(wait);
     return this.pass();
+  }
+
+  /** An ADD that is only begun. */
+  addNow(pod: string, options: Parameters<typeof acquire>[1]): Promise<string> {
+    const change: Acquire = { ...acquire("10.0.0.0/24", { pod, ...options }), now: this.clock.now() };
+    return this.store
+      .commit([change])
+      .then((result) => (result.ok ? summary(result.value[0]) : result.error.code));
+  }
+
+  /** Another reconciler, with its own knowledge. */
+  async another(): Promise<Passes> {
+    const transport = this.double.connect({ client: "reconciler-2" });
+    const client = new Client(transport, this.clock, { namespace: NAMESPACE });
+    const { clock } = this;
+    const knowledge = new Knowledge({ client, clock, log: () => undefined });
+    await clock.run(knowledge.whenSynced(60_000));
+    return new Passes({ client, clock, knowledge, grace: GRACE });
+  }
+
+  /** A write past faults and latency, at once. */
+  raw(method: "PATCH" | "POST", path: string, body: object): void {
+    const root = `/apis/whereabouts.cni.cncf.io/v1alpha1/namespaces/${NAMESPACE}`;
+    const headers = { "content-type": "application/merge-patch+json" };
+    const request = { method, path: `${root}/${path}`, headers, body: JSON.stringify(body) };
+    const reply = this.double.gateway.server.handle(request, ADMIN);
+    if (reply.status >= 300) throw new Error(reply.body);
   }
 
   async #delete(path: string): Promise<void> {

@@ -4,8 +4,15 @@ import { type Pool, realmSpace, type Space, samePool } from "../../allocation/po
 import { type Address, sameAddress } from "../../ip/address.ts";
 import { type Cidr, parseCidr } from "../../ip/cidr.ts";
 import { IntervalSet } from "../../ip/interval-set.ts";
+import type { KubeObject } from "../../kube/api.ts";
 import { decodeName } from "../../kube/name-encoding.ts";
-import { poolName, poolPrefix, type ReservationParts, readReservationName } from "../../kube/names.ts";
+import {
+  poolName,
+  poolPrefix,
+  type ReservationParts,
+  readReservationName,
+  reservationName,
+} from "../../kube/names.ts";
 import type { IPAllocation, IPPool, OverlappingRangeIPReservation } from "../../kube/objects.ts";
 import type { Claimed } from "./claimed.ts";
 import { claimOf, type Entry, ownerOf } from "./entry.ts";
@@ -218,12 +225,7 @@ export class State implements Sink {
    */
   reservationOf({ record, entry }: Held): Reservation | undefined {
     const { pod, ifname } = ownerOf(entry.allocation);
-    const found = this.reservedFor(pod, ifname).find(({ means }) =>
-      means.some(
-        ({ networkName, address }) =>
-          sameAddress(address, entry.address) && isWithin(record.pool, networkName),
-      ),
-    );
+    const found = this.reservedFor(pod, ifname).find((reservation) => isNamedAs(reservation, record, entry));
     const isSecond = (other: Held) =>
       other.record.name < record.name &&
       other.record.pool.networkName === record.pool.networkName &&
@@ -234,7 +236,16 @@ export class State implements Sink {
   /** Whether an entry stands behind a reservation: the same address, pod and interface, in any pool but one. */
   isBacked({ metadata, spec }: OverlappingRangeIPReservation, except?: Pool): boolean {
     const { podref, ifname } = spec;
-    return readReservationName(metadata.name).some(({ address }) =>
+    const means = readReservationName(metadata.name);
+    if (means.length === 0) {
+      const { pod, ifname: name } = ownerOf(spec);
+      return this.heldBy(pod, name).some(
+        ({ record, entry }) =>
+          isNamedAs({ object: { metadata }, means }, record, entry) &&
+          (except === undefined || !samePool(record.pool, except)),
+      );
+    }
+    return means.some(({ address }) =>
       this.entriesOf(address).some(({ record, entry: { allocation } }) => {
         const isOwner =
           allocation.podref === podref && (ifname === undefined || (allocation.ifname ?? "") === ifname);
@@ -299,8 +310,19 @@ function realmOf({ networkName, address }: ReservationParts): Space {
   return realmSpace(networkName, address.family);
 }
 
+/** Whether a reservation's name is that of an entry's address in the network of its pool. */
+export function isNamedAs(
+  { object, means }: { readonly object: Pick<KubeObject, "metadata"> } & Pick<Reservation, "means">,
+  { pool }: PoolRecord,
+  { address }: Entry,
+): boolean {
+  // What is named by a digest cannot be read back, only be made again.
+  if (means.length === 0) return reservationName(pool.networkName, address) === object.metadata.name;
+  return means.some((meant) => sameAddress(meant.address, address) && isWithin(pool, meant.networkName));
+}
+
 /** Whether a pool is of that network. The pool of a node's slice has the node's name behind the network's. */
-function isWithin({ networkName }: Pool, network: string): boolean {
+export function isWithin({ networkName }: Pool, network: string): boolean {
   return networkName === network || network === "" || networkName.startsWith(`${network}-`);
 }
 
