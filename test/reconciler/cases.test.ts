@@ -4,7 +4,7 @@ import { parseAddress } from "../../src/ip/address.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import { IP_POOLS, NODES, RESERVATIONS } from "../../src/kube/objects.ts";
 import { ANSWERS } from "../apiserver/faults.ts";
-import { NAMESPACE } from "../store/cluster.ts";
+import { keepingCrds, NAMESPACE } from "../store/cluster.ts";
 import { entriesOf, reservationsOf } from "../store/ledger.ts";
 import { GRACE, Trial } from "./trial.ts";
 
@@ -239,30 +239,34 @@ describe("reservations", () => {
     expect(reservationsOf(t.double)).toEqual([]);
   });
 
-  test("one that an ADD takes over at the same moment stays", async () => {
-    const t = await trial();
-    const uid = await t.pod("web");
-    reservation(t, "10.0.0.1", "default/web", { containerid: "sandbox-web", ifname: "net1", uid });
-    await t.pass();
-    await t.clock.advance(120_000);
-    let added: Promise<string> | undefined;
-    const run = () => {
-      added = t.addNow("web", { uid });
-    };
-    const fault = { do: "delay", ms: 200 } as const;
-    t.double.faults.plant(
-      { client: "reconciler", resource: "overlappingrangeipreservations", verb: "delete" },
-      fault,
-    );
-    t.double.faults.plant(
-      { client: "reconciler", resource: "ippools", verb: "list" },
-      { do: "run_after", run },
-    );
-    await t.pass();
-    expect(await t.clock.run(added ?? Promise.reject(new Error("no ADD")))).toBe("10.0.0.1");
-    await t.clock.advance(1_000);
-    expect(all(t)).toHaveLength(2);
-  });
+  test.each(["kept whole", "pruned"])(
+    "one that an ADD takes over at the same moment stays (records are %s)",
+    async (kind) => {
+      const crds = kind === "pruned" ? "upstream" : keepingCrds();
+      const t = await new Trial(1, { crds }).ready();
+      const uid = await t.pod("web");
+      reservation(t, "10.0.0.1", "default/web", { containerid: "sandbox-web", ifname: "net1", uid });
+      await t.pass();
+      await t.clock.advance(120_000);
+      let added: Promise<string> | undefined;
+      const run = () => {
+        added = t.addNow("web", { uid });
+      };
+      const fault = { do: "delay", ms: 200 } as const;
+      t.double.faults.plant(
+        { client: "reconciler", resource: "overlappingrangeipreservations", verb: "delete" },
+        fault,
+      );
+      t.double.faults.plant(
+        { client: "reconciler", resource: "ippools", verb: "list" },
+        { do: "run_after", run },
+      );
+      await t.pass();
+      expect(await t.clock.run(added ?? Promise.reject(new Error("no ADD")))).toBe("10.0.0.1");
+      await t.clock.advance(1_000);
+      expect(all(t)).toHaveLength(2);
+    },
+  );
 
   test("names of networks are no obstacle (whereabouts deleted all reservations of named networks)", async () => {
     const t = await trial();

@@ -28,6 +28,8 @@ export type ReserverOptions = {
   readonly knowsAll: () => boolean;
 };
 
+/** When an ADD last took the reservation over from one that did not end. */
+const ADOPTED = "berth/adopted";
 const FIRST_PAUSE = 4;
 const LONGEST_PAUSE = 400;
 /** Milliseconds for one request: a hanging one is repeated while the caller still waits. */
@@ -128,9 +130,13 @@ export class Reserver {
   }
 
   #adopt(mine: OverlappingRangeIPReservation, wanted: OverlappingRangeIPReservation, timeout: number) {
-    const { name, namespace = this.#options.client.namespace, resourceVersion } = mine.metadata;
+    const { clock } = this.#options;
+    const { name, namespace = this.#options.client.namespace, resourceVersion, annotations } = mine.metadata;
+    // A patch that changes nothing is no write, and whoever takes the old version away would take it from under us.
+    const adopted = `${new Date(clock.now()).toISOString()} ${Math.floor(clock.random() * 2 ** 32).toString(16)}`;
     const patch = [
       { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+      { op: "add", path: "/metadata/annotations", value: { ...annotations, [ADOPTED]: adopted } },
       { op: "replace", path: "/spec", value: wanted.spec },
     ] as const;
     return this.#options.client.patch(
