@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
+import { crds } from "../deploy/model/crds.ts";
 import { CNI_VERSIONS } from "../src/cni/version.ts";
 import { dhcpIpam } from "../src/config/schema/dhcp.ts";
 import { staticIpam } from "../src/config/schema/static.ts";
@@ -23,6 +24,32 @@ const KINDS: Record<string, GenericSchema> = {
   dhcp: dhcpIpam,
   whereabouts: whereaboutsIpam,
 };
+
+type Crd = {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly group: string;
+    readonly names: { readonly kind: string };
+    readonly versions: readonly {
+      readonly name: string;
+      readonly schema: { readonly openAPIV3Schema: JsonSchema };
+    }[];
+  };
+};
+
+/** The objects that people write; file name and definition. */
+const OBJECTS: readonly [file: string, crd: Crd][] = [
+  ["network-attachment-definition", crdOf("network-attachment-definitions.k8s.cni.cncf.io")],
+  ["network", crdOf("networks.operator.openshift.io")],
+];
+
+function crdOf(name: string): Crd {
+  const found = (crds() as readonly unknown[] as readonly Crd[]).find(
+    ({ metadata }) => metadata.name === name,
+  );
+  if (!found) throw new Error(`deploy/model has no CustomResourceDefinition ${name}`);
+  return found;
+}
 
 function ipamSchema(kind: string, schema: GenericSchema): JsonSchema {
   const { $schema: _, ...rest } = toJsonSchema(schema, { target: "draft-07" });
@@ -100,6 +127,64 @@ function netconfSchema(definitions: JsonSchema): JsonSchema {
   };
 }
 
+/** One object of Kubernetes, from the schema of its CustomResourceDefinition, so that both say the same. */
+function objectSchema(crd: Crd): JsonSchema {
+  const { group, names, versions } = crd.spec;
+  const [version] = versions;
+  const { properties, ...rest } = plain(version?.schema.openAPIV3Schema ?? {}, "");
+  const metadata = {
+    description: "Name, and namespace where the kind has one.",
+    type: "object",
+    required: ["name"],
+    properties: { name: { type: "string" }, namespace: { type: "string" } },
+  };
+  const head = {
+    apiVersion: {
+      description: "The group and version of the kind; required.",
+      const: `${group}/${version?.name}`,
+    },
+    kind: { description: "The kind; required.", const: names.kind },
+    metadata,
+  };
+  const required = ["apiVersion", "kind", "metadata"];
+  return { title: names.kind, ...rest, required, properties: { ...Object(properties), ...head } };
+}
+
+/** What the CRDs leave open, as upstream's do, and an editor should know. */
+const FOR_EDITORS: Readonly<Record<string, JsonSchema>> = {
+  "spec.additionalNetworks[]": { required: ["name", "type"] },
+  "spec.additionalNetworks[].namespace": { default: "default" },
+  "spec.additionalNetworks[].type": { enum: ["Raw", "SimpleMacvlan"] },
+  "spec.additionalNetworks[].simpleMacvlanConfig.mode": {
+    enum: ["Bridge", "Private", "VEPA", "Passthru"],
+    default: "Bridge",
+  },
+  "spec.additionalNetworks[].simpleMacvlanConfig.ipamConfig.type": {
+    enum: ["DHCP", "Static"],
+    default: "DHCP",
+  },
+};
+
+/** Without what only an API server understands. A text that is JSON says so, for editors that look inside. */
+function plain(schema: JsonSchema, path: string): JsonSchema {
+  const result: JsonSchema = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (key.startsWith("x-kubernetes-") || key === "nullable" || key === "format") continue;
+    if (key === "items" && isSchema(value)) result.items = plain(value, `${path}[]`);
+    else if (key === "properties" && isSchema(value)) {
+      const inside = Object.entries(value).map(([name, property]) => {
+        return [
+          name,
+          isSchema(property) ? plain(property, path === "" ? name : `${path}.${name}`) : property,
+        ];
+      });
+      result.properties = Object.fromEntries(inside);
+    } else result[key] = value;
+  }
+  const isJson = schema.type === "string" && /\bJSON\b/.test(String(schema.description));
+  return { ...result, ...FOR_EDITORS[path], ...(isJson && { contentMediaType: "application/json" }) };
+}
+
 /** All keys of one plugin's ipam as a table, nested ones with their path. */
 function keyTable(kind: string, schema: JsonSchema): string {
   const rows: string[] = [];
@@ -128,6 +213,10 @@ function render(): Map<string, string> {
       join(FOLDER, `${name}.json`),
       `${JSON.stringify({ $schema: DIALECT, ...Object(schema) }, null, 2)}\n`,
     );
+  }
+  for (const [name, crd] of OBJECTS) {
+    const schema = { $schema: DIALECT, ...objectSchema(crd) };
+    files.set(join(FOLDER, `${name}.json`), `${JSON.stringify(schema, null, 2)}\n`);
   }
   const tables = Object.entries(definitions).map(([kind, schema]) => keyTable(kind, Object(schema)));
   const intro =
