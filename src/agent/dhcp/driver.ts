@@ -74,6 +74,7 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
     if (this.#stopped) return;
     const { clock, step, port } = this.#options;
     const { state, effects } = step(this.#state, event, clock.elapsed(), clock.random);
+    if (event.kind === "packet" && state.phase.name !== this.#state.phase.name) port.trust();
     this.#state = state;
     for (const effect of effects) {
       this.#carryOut(effect);

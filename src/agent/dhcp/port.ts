@@ -11,7 +11,9 @@ export interface Port<Sent> {
   /** Finds out whether another host uses the address. `answer` is called once, unless the port is closed before. */
   probe(address: Address, answer: (conflict: boolean) => void): void;
   close(): void;
-  /** The MAC address that the last packet came from, where the port knows it. */
+  /** Told that the last packet was what the client had waited for. */
+  trust(): void;
+  /** The MAC address that the last such packet came from. Anybody can send others. */
   readonly source: Uint8Array | undefined;
 }
 

@@ -37,6 +37,7 @@ export class Port4 implements Port<Send> {
   #socket: DatagramSocket | undefined;
   #occupied: number | undefined;
   #probe: { readonly socket: DatagramSocket; readonly timers: readonly Timer[] } | undefined;
+  #last: Uint8Array | undefined;
   #source: Uint8Array | undefined;
 
   constructor(options: Port4Options) {
@@ -45,6 +46,10 @@ export class Port4 implements Port<Send> {
 
   get source(): Uint8Array | undefined {
     return this.#source;
+  }
+
+  trust(): void {
+    this.#source = this.#last;
   }
 
   send(sent: Send): Result<void, NetnsError> {
@@ -124,7 +129,7 @@ export class Port4 implements Port<Send> {
       if (!message.ok) malformed(message.error.hint);
       return;
     }
-    this.#source = source;
+    this.#last = source;
     received(message.value, datagram.value.from);
   }
 

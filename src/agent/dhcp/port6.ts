@@ -43,6 +43,7 @@ export class Port6 implements Port<Send> {
   #open: Open | undefined;
   /** What waits for the link-local address. */
   #waiting: Timer | undefined;
+  #last: Uint8Array | undefined;
   #source: Uint8Array | undefined;
 
   constructor(options: Port6Options) {
@@ -51,6 +52,10 @@ export class Port6 implements Port<Send> {
 
   get source(): Uint8Array | undefined {
     return this.#source;
+  }
+
+  trust(): void {
+    this.#source = this.#last;
   }
 
   send(sent: Send): Result<void, NetnsError> {
@@ -119,7 +124,7 @@ export class Port6 implements Port<Send> {
       if (!message.ok) malformed(message.error.hint);
       return;
     }
-    this.#source = source;
+    this.#last = source;
     received(message.value, datagram.value.from);
   }
 }
