@@ -42,8 +42,9 @@ test: build lint ## all tests; as root those with real plugins and namespaces to
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts
 
-bench: build ## measure Berth and the installed peers in one run; writes bench/RESULTS.md
+bench: build ## measure Berth and the installed peers in one run; writes bench/*.md
 	@$(BUN) bench/main.ts
+	@$(BUN) bench/dhcp-main.ts
 
 clean: ## remove what was built
 	rm -rf dist

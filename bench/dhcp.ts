@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Capture } from "../test/dhcp/capture.ts";
 import { DhcpLab } from "../test/dhcp/lab.ts";
 import { dnsmasq, type Server } from "../test/dhcp/servers.ts";
 import { ip, pathOf } from "../test/dhcp/wire.ts";
@@ -50,15 +51,28 @@ const GO: Contestant = {
 /** Crowds of interfaces that all want a lease of dnsmasq at once, by Berth and by the Go daemon in turn. */
 export async function measureDhcp(
   sizes: readonly number[],
+  rounds: number,
   withPeer: boolean,
-  only = false,
 ): Promise<DhcpRow[]> {
   const rows: DhcpRow[] = [];
   for (const size of sizes) {
-    for (const contestant of withPeer && !only ? [BERTH, GO] : [BERTH])
-      rows.push(await crowd(contestant, size));
+    const results = new Map<string, DhcpRow[]>();
+    for (let round = 0; round < rounds; round++) {
+      for (const contestant of withPeer ? [BERTH, GO] : [BERTH]) {
+        results.set(contestant.who, [...(results.get(contestant.who) ?? []), await crowd(contestant, size)]);
+      }
+    }
+    for (const all of results.values()) rows.push(...medianOf(all));
   }
   return rows;
+}
+
+/** The round with the median wall time stands for all; failures and leases left are the worst. */
+function medianOf(rows: readonly DhcpRow[]): DhcpRow[] {
+  const middle = [...rows].sort((a, b) => a.add - b.add)[rows.length >> 1];
+  if (middle === undefined) return [];
+  const worst = (pick: (row: DhcpRow) => number) => Math.max(...rows.map(pick));
+  return [{ ...middle, failed: worst(({ failed }) => failed), left: worst(({ left }) => left) }];
 }
 
 async function crowd({ who, command, start }: Contestant, size: number): Promise<DhcpRow> {
@@ -68,27 +82,10 @@ async function crowd({ who, command, start }: Contestant, size: number): Promise
     const pods = attachAll(lab, size);
     const pid = await start(lab);
     const idle = processFigures(pid);
-    const config = JSON.stringify({
-      cniVersion: "1.0.0",
-      name: "bench",
-      ipam: { type: "dhcp", daemonSocketPath: lab.socket },
-    });
     const all = async (verb: string) => {
       const started = performance.now();
       const samples = await Promise.all(
-        pods.map((pod, index) => {
-          const env = {
-            CNI_COMMAND: verb,
-            CNI_CONTAINERID: `c${index}`,
-            CNI_NETNS: pathOf(pod),
-            CNI_IFNAME: "net1",
-            CNI_PATH: "/usr/lib/cni",
-            CNI_ARGS: `K8S_POD_NAMESPACE=bench;K8S_POD_NAME=p${index}`,
-            BERTH_SOCKET: lab.socket, // the node's agent and the daemon speak the same protocol
-            BERTH_STATE_DIR: lab.file("state"),
-          };
-          return measure({ command: [command], env, stdin: config });
-        }),
+        pods.map((pod, index) => measure(pluginCall(command, lab, verb, `c${index}`, pathOf(pod), "net1"))),
       );
       const failed = samples.filter(({ exit }) => exit !== 0).length;
       return { wall: performance.now() - started, failed, p50: median(samples.map(({ wall }) => wall)) };
@@ -115,16 +112,96 @@ async function crowd({ who, command, start }: Contestant, size: number): Promise
   }
 }
 
-/** Namespaces with an interface net1 on the network, made in few calls. */
 function attachAll(lab: DhcpLab, size: number): string[] {
-  return Array.from({ length: size }, (_, index) => {
-    const pod = lab.pod(`p${index}`);
-    const port = `p${index}`;
-    ip("-n", lab.node, "link", "add", port, "type", "veth", "peer", "name", "net1", "netns", pod);
-    ip("-n", lab.node, "link", "set", port, "master", "br0", "up");
-    ip("-n", pod, "link", "set", "net1", "up");
-    return pod;
-  });
+  return Array.from({ length: size }, (_, index) => lab.plug(`p${index}`));
+}
+
+export type HoldingFigures = {
+  size: number;
+  idle: ReturnType<typeof processFigures>;
+  holding: ReturnType<typeof processFigures>;
+  failed: number;
+  left: number;
+};
+
+/** Many leases in one daemon: interfaces of one namespace on a macvlan, asked for by a few callers at a time. */
+export async function measureHolding(size: number, callers: number): Promise<HoldingFigures> {
+  const lab = new DhcpLab();
+  try {
+    const server = await dnsmasq(lab);
+    const pod = lab.pod("many");
+    const batch = async (namespace: string, line: (index: number) => string) => {
+      await Bun.write(
+        lab.file("batch"),
+        Array.from({ length: size }, (_, index) => `${line(index)}\n`).join(""),
+      );
+      ip("-n", namespace, "-batch", lab.file("batch"));
+    };
+    await batch(
+      lab.node,
+      (index) => `link add link uplink name m${index} netns ${pod} type macvlan mode private`,
+    );
+    await batch(pod, (index) => `link set m${index} up`);
+    const pid = await BERTH.start(lab);
+    const idle = processFigures(pid);
+    const all = async (verb: string) => {
+      let next = 0;
+      let failed = 0;
+      const caller = async () => {
+        while (next < size) {
+          const index = next++;
+          const sample = await measure(
+            pluginCall(BERTH.command, lab, verb, `c${index}`, pathOf(pod), `m${index}`),
+          );
+          if (sample.exit !== 0) failed++;
+        }
+      };
+      await Promise.all(Array.from({ length: callers }, caller));
+      return failed;
+    };
+    const failedAdds = await all("ADD");
+    await Bun.sleep(SETTLED);
+    const holding = processFigures(pid);
+    const failed = failedAdds + (await all("DEL"));
+    return { size, idle, holding, failed, left: await leftAfterASecond(server) };
+  } finally {
+    await lab.dispose();
+  }
+}
+
+/** Frames of one renewal, all kinds together, from two seconds before T1 on. */
+export async function measureRenewal(renewals: number): Promise<number> {
+  const lab = new DhcpLab();
+  try {
+    const server = await dnsmasq(lab, { extra: ["--dhcp-option=58,3"] });
+    lab.plug("p");
+    await BERTH.start(lab);
+    await lab.lease("ADD", "p");
+    const wire = new Capture(server.namespace, "eth0");
+    while (wire.count("ACK") < renewals) await Bun.sleep(20);
+    wire.close();
+    return wire.seen.length / renewals;
+  } finally {
+    await lab.dispose();
+  }
+}
+
+/** Memory is looked at so long after the last call; milliseconds. */
+const SETTLED = 45_000;
+
+function pluginCall(command: string, lab: DhcpLab, verb: string, id: string, netns: string, ifname: string) {
+  const env = {
+    CNI_COMMAND: verb,
+    CNI_CONTAINERID: id,
+    CNI_NETNS: netns,
+    CNI_IFNAME: ifname,
+    CNI_PATH: "/usr/lib/cni",
+    CNI_ARGS: `K8S_POD_NAMESPACE=bench;K8S_POD_NAME=${id}`,
+    BERTH_SOCKET: lab.socket, // the node's agent and the daemon speak the same protocol
+    BERTH_STATE_DIR: lab.file("state"),
+  };
+  const ipam = { type: "dhcp", daemonSocketPath: lab.socket };
+  return { command: [command], env, stdin: JSON.stringify({ cniVersion: "1.0.0", name: "bench", ipam }) };
 }
 
 async function leftAfterASecond(server: Server): Promise<number> {
