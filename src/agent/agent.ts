@@ -1,7 +1,7 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
 import type { StoreChoice } from "../config/index.ts";
-import { Machine, thisNode } from "../ipam/machine.ts";
+import { logOf, Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
@@ -132,8 +132,7 @@ export class Agent {
       journal,
       metrics,
       maxCalls: () => this.#settings.maxCalls,
-      level: () => this.#settings.logLevel,
-      write,
+      logOf: (stdin) => logOf(stdin, write, clock, this.#settings.logLevel),
       owed: () => this.#replay.schedule(),
     });
     this.#server = new Server({

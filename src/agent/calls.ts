@@ -4,7 +4,7 @@ import { CniCode, cniError, renderError } from "../cni/error.ts";
 import type { CallFrame } from "../cni/wire.ts";
 import type { Host } from "../ipam/host.ts";
 import { invoke, PLUGINS, type Reply, refusePlugin } from "../ipam/invoke.ts";
-import { logOf, netnsId, PATIENCE } from "../ipam/machine.ts";
+import { netnsId, PATIENCE } from "../ipam/machine.ts";
 import type { Log, LogLevel } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { Turns } from "../turns.ts";
@@ -28,8 +28,8 @@ export type CallsOptions = {
   readonly journal: Journal;
   readonly metrics: AgentMetrics;
   readonly maxCalls: () => number;
-  readonly level: () => LogLevel;
-  readonly write: (line: string) => void;
+  /** The log that a configuration asks for. */
+  readonly logOf: (stdin: string) => Log;
   /** Told when the journal has a new entry. */
   readonly owed: () => void;
 };
@@ -147,7 +147,7 @@ export class Calls {
       if (opened.ok) used = opened.value;
       return opened;
     };
-    const host = this.#options.host(this.#logOf(call), store, call, caller);
+    const host = this.#options.host(this.#options.logOf(call.stdin), store, call, caller);
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return refusePlugin(call.plugin);
     const callerNetns = () => (peer.pid > 0 ? netnsId(`/proc/${peer.pid}/ns/net`) : undefined);
@@ -156,14 +156,9 @@ export class Calls {
     return reply;
   }
 
-  #logOf({ stdin }: CallFrame): Log {
-    const { write, clock, level } = this.#options;
-    return logOf(stdin, write, clock, level());
-  }
-
   #log(severity: LogLevel, msg: string, call: CallFrame, more: { error?: string }): void {
     const { env, plugin } = call;
-    const log = this.#logOf(call);
+    const log = this.#options.logOf(call.stdin);
     const sandbox = env.CNI_CONTAINERID;
     log(severity, msg, { plugin, verb: env.CNI_COMMAND, sandbox, ifname: env.CNI_IFNAME, ...more });
   }
