@@ -111,8 +111,8 @@ class JournalFile implements JournalStorage {
     return this.#select("WHERE sandbox = ? AND ifname = ? ORDER BY id", sandbox, ifname);
   }
 
-  due(now: number, limit: number): readonly Pending[] {
-    return this.#select("WHERE due <= ? ORDER BY due, id LIMIT ?", now, limit);
+  due(now: number, latest: number, limit: number): readonly Pending[] {
+    return this.#select("WHERE due <= ? OR due > ? ORDER BY due, id LIMIT ?", now, latest, limit);
   }
 
   first(limit: number): readonly Pending[] {

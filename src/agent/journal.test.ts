@@ -59,6 +59,15 @@ describe("the journal", () => {
     journal.close();
   });
 
+  test("a clock that is set back by hours holds nothing up", () => {
+    const journal = openJournal(path());
+    const hour = 3_600_000;
+    journal.add(del("a"), "away", 2 * hour);
+    expect(journal.due(hour, 10)).toEqual([]);
+    expect(journal.due(hour, 10, hour + 300_000).map(({ call }) => call.env.CNI_CONTAINERID)).toEqual(["a"]);
+    journal.close();
+  });
+
   test("an ADD without the agent strikes out what is owed for its attachment, and nothing else", () => {
     const journal = openJournal(path());
     journal.add(del("a"), "away", 10);

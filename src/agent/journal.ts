@@ -24,8 +24,8 @@ export interface JournalStorage {
   has(id: number): boolean;
   /** What is owed for an attachment, oldest first. */
   of(sandbox: string, ifname: string): readonly Pending[];
-  /** What is due by then, most overdue first. */
-  due(now: number, limit: number): readonly Pending[];
+  /** What is due by `now`, or only after `latest`; most overdue first. */
+  due(now: number, latest: number, limit: number): readonly Pending[];
   /** The oldest entries. */
   first(limit: number): readonly Pending[];
   count(): number;
@@ -71,8 +71,12 @@ export class Journal {
     return this.#storage.of(env.CNI_CONTAINERID ?? "", env.CNI_IFNAME ?? "");
   }
 
-  due(now: number, limit: number): readonly Pending[] {
-    return this.#storage.due(now, limit);
+  /**
+   * What is due now, most overdue first. An entry that would be due only after `latest` was written before somebody set
+   * the clock back, and is due as well.
+   */
+  due(now: number, limit: number, latest = Number.MAX_SAFE_INTEGER): readonly Pending[] {
+    return this.#storage.due(now, latest, limit);
   }
 
   /** The oldest entries. */

@@ -63,7 +63,7 @@ export class Replay {
   async #work(): Promise<void> {
     const { journal, calls, metrics, log, clock } = this.#options;
     try {
-      const due = journal.due(clock.now(), AT_ONCE);
+      const due = journal.due(clock.now(), AT_ONCE, clock.now() + LONGEST_PAUSE);
       await Promise.all(
         due.map(async (pending) => {
           const reply = await calls.redo(pending);

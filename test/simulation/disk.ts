@@ -117,8 +117,8 @@ class DiskJournal implements JournalStorage {
     );
   }
 
-  due(now: number, limit: number): readonly Pending[] {
-    const due = [...this.#entries.values()].filter((entry) => entry.due <= now);
+  due(now: number, latest: number, limit: number): readonly Pending[] {
+    const due = [...this.#entries.values()].filter(({ due }) => due <= now || due > latest);
     return due.sort((a, b) => a.due - b.due || a.id - b.id).slice(0, limit);
   }
 

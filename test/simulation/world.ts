@@ -53,6 +53,7 @@ export class World {
     this.time = new Scheduler(scenario.seed);
     this.double = new Double({ clock: this.time, crds: keepingCrds(), history: 100 });
     this.ledger = new Ledger(this.double);
+    this.#markGo();
     for (const network of scenario.networks) this.#networks.set(network.name, network);
     for (const spec of scenario.nodes) {
       this.addNode(spec.name);
@@ -78,7 +79,8 @@ export class World {
   }
 
   connect(client: string): Transport {
-    return this.double.connect({ client, latency: this.scenario.latency });
+    const wire = this.double.connect({ client, latency: this.scenario.latency });
+    return this.#watcher.trace ? traced(wire, client, (line) => this.trace(() => line)) : wire;
   }
 
   /** Whether nothing gets through between a node and the API server. */
@@ -197,6 +199,7 @@ export class World {
   /** All that is broken works again from now on. */
   stopFaults(): void {
     this.double.faults.clear();
+    this.#markGo();
     this.double.gateway.start();
     for (const [name, machine] of this.machines) {
       machine.disk.fault = undefined;
@@ -205,6 +208,18 @@ export class World {
       machine.boot();
       machine.startAgent();
       machine.kubelet?.sync();
+    }
+  }
+
+  /** Lets the ledger know whose writes it sees. */
+  #markGo(): void {
+    for (const { name, kind } of this.scenario.nodes) {
+      if (kind !== "go") continue;
+      const mark = (isGoWriting: boolean) => () => {
+        this.ledger.isGoWriting = isGoWriting;
+      };
+      this.double.faults.plant({ client: name }, { do: "run", run: mark(true) });
+      this.double.faults.plant({ client: name }, { do: "run_after", run: mark(false) });
     }
   }
 
@@ -278,6 +293,23 @@ export function netconf({ name, networkName, ranges, overlapCheck }: Network): s
       ...(!overlapCheck && { enable_overlapping_ranges: false }),
     },
   });
+}
+
+/** Tells every write and how it ended. */
+function traced(wire: Transport, client: string, tell: (line: string) => void): Transport {
+  return {
+    server: wire.server,
+    stream: (request, onLine, signal) => wire.stream(request, onLine, signal),
+    close: () => wire.close(),
+    request: async (request, timeout, signal) => {
+      if (request.method === "GET") return wire.request(request, timeout, signal);
+      const what = `${client}: ${request.method} ${request.path.split("/").slice(-2).join("/")} ${request.body ?? ""}`;
+      tell(what);
+      const answer = await wire.request(request, timeout, signal);
+      tell(`${what.slice(0, 80)}: ${answer.ok ? answer.value.status : answer.error.message}`);
+      return answer;
+    },
+  };
 }
 
 export type { Clock };
