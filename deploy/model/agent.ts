@@ -75,7 +75,7 @@ export function agent(context: Context): readonly Manifest[] {
                 "--log-level",
                 values.agent.logLevel,
                 "--metrics-address",
-                values.agent.metricsAddress,
+                `${values.agent.metricsHost}:${PAGES_PORT}`,
               ]),
               env: [NODE_NAME, POOL_NAMESPACE],
               resources: values.agent.resources,

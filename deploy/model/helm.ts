@@ -66,6 +66,8 @@ function valuesYaml(): string {
 
 const CHOICES: { readonly [path: string]: readonly string[] } = {
   "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
+  // The probes ask loopback, which each of these includes.
+  "agent.metricsHost": ["127.0.0.1", "0.0.0.0", "[::]"],
   "agent.logLevel": ["debug", "verbose", "error", "panic"],
 };
 

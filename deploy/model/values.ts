@@ -13,7 +13,7 @@ export const DEFAULTS = {
   agent: {
     enabled: true,
     logLevel: "verbose",
-    metricsAddress: "127.0.0.1:9478",
+    metricsHost: "127.0.0.1",
     priorityClassName: "system-node-critical",
     nodeSelector: { "kubernetes.io/os": "linux" },
     tolerations: [{ operator: "Exists" }],
@@ -48,8 +48,8 @@ export const DESCRIPTIONS: { readonly [path: string]: string } = {
     "Where it keeps their configuration; the flat file of whereabouts is read from here, and nothing is written.",
   "agent.enabled": "The agent of each node, with the plugins static, dhcp and whereabouts.",
   "agent.logLevel": "debug, verbose, error or panic.",
-  "agent.metricsAddress":
-    "Where /metrics, /healthz and /readyz are served on each node; beyond loopback only if you say so.",
+  "agent.metricsHost":
+    "Where /metrics, /healthz and /readyz are served on port 9478 of each node; 0.0.0.0 or [::] for others than the node itself.",
   "agent.priorityClassName": "So that a full node keeps giving addresses.",
   "agent.nodeSelector": "Which nodes get an agent.",
   "agent.tolerations": "Taints that it runs in spite of; default all.",
