@@ -36,7 +36,8 @@ const AGENT: Rights = {
   namespaced: [
     whereabouts("ippools", [...READ, "create", "patch"]),
     whereabouts("overlappingrangeipreservations", [...READ, "create", "patch", "delete"]),
-    whereabouts("nodeslicepools", READ),
+    // It asks for a slice by an object of its own, and can write no other.
+    whereabouts("nodeslicepools", [...READ, "create"]),
   ],
   // Whether the pod that holds an address still exists, and its node.
   cluster: [rule("", "pods", ["get"]), rule("", "nodes", ["get"]), EVENTS, INSTALLED_CRDS],

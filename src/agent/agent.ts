@@ -71,6 +71,7 @@ export class Agent {
   readonly #replay: Replay;
   readonly #leases: LeaseService | undefined;
   readonly #history: History | undefined;
+  readonly #stateDir: string;
   #watch: Timer;
   #settings: Settings;
   #listener: { stop(force?: boolean): void };
@@ -107,6 +108,7 @@ export class Agent {
     this.#endpoint = endpoint;
     this.#journal = journal;
     this.#settings = options.settings;
+    this.#stateDir = stateDir;
     this.#log = (level, msg, fields) =>
       jsonLog(write, this.#settings.logLevel, clock.now)(level, msg, fields);
     this.#history = this.#openHistory(stateDir);
@@ -193,6 +195,7 @@ export class Agent {
     this.#pages?.stop();
     this.#leases?.stop();
     this.#server.close();
+    await this.#stores.flush();
     this.#stores.close();
     this.#history?.close();
     const owed = this.#journal.depth();
@@ -212,7 +215,14 @@ export class Agent {
   }
 
   #openStore(choice: StoreChoice): Result<Store, StoreError> {
-    const opened = openStore(choice, { patience: 0, staying: true, clock: this.#clock, log: this.#log });
+    const slices = { stateDir: this.#stateDir, writeDelay: this.#settings.sliceWriteDelay };
+    const opened = openStore(choice, {
+      patience: 0,
+      staying: true,
+      clock: this.#clock,
+      log: this.#log,
+      slices,
+    });
     const history = this.#history;
     if (!opened.ok || !history) return opened;
     const store = opened.value;

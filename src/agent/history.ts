@@ -198,7 +198,7 @@ export class History {
 
 /** A store whose commits are taken down. */
 export function recorded(store: Store, history: History): Store {
-  const { revision, notes } = store;
+  const { revision, notes, flush } = store;
   return {
     name: store.name,
     ...(store.parallel && { parallel: true }),
@@ -212,6 +212,7 @@ export function recorded(store: Store, history: History): Store {
     pools: () => store.pools(),
     ...(revision && { revision: () => revision.call(store) }),
     ...(notes && { notes: () => notes.call(store) }),
+    ...(flush && { flush: () => flush.call(store) }),
     close: () => store.close(),
   };
 }

@@ -63,8 +63,9 @@ test.each([
 });
 
 test("settings as flags and as JSON", () => {
-  const given = { metricsAddress: "[::1]:0", maxCalls: "7", logLevel: "error" };
-  const settings = { metrics: { hostname: "::1", port: 0 }, maxCalls: 7, logLevel: "error" } as const;
+  const given = { metricsAddress: "[::1]:0", maxCalls: "7", logLevel: "error", sliceWriteDelay: "0" };
+  const metrics = { hostname: "::1", port: 0 };
+  const settings = { metrics, maxCalls: 7, logLevel: "error", sliceWriteDelay: 0 } as const;
   expect(readSettings(given, DEFAULT_SETTINGS)).toEqual({ ok: true, value: settings });
   expect(readSettings({ metricsAddress: "off" }, settings)).toMatchObject({ value: { metrics: undefined } });
 });

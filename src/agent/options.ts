@@ -11,16 +11,22 @@ export type Settings = {
   readonly metrics: { readonly hostname: string; readonly port: number } | undefined;
   /** How many calls may be under way before new ones are told to come again. */
   readonly maxCalls: number;
+  /**
+   * Milliseconds that what this node holds in its slices may wait before it is written to the API server; 0: it is written
+   * before the answer.
+   */
+  readonly sliceWriteDelay: number;
 };
 
 export const DEFAULT_SETTINGS: Settings = {
   logLevel: "verbose",
   metrics: { hostname: "127.0.0.1", port: 9478 },
   maxCalls: 1024,
+  sliceWriteDelay: 1_000,
 };
 
 const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
-const KEYS = ["logLevel", "metricsAddress", "maxCalls"];
+const KEYS = ["logLevel", "metricsAddress", "maxCalls", "sliceWriteDelay"];
 
 /** Values as texts by key, such as flags give them; the error names the key, the value and what would be right. */
 export function readSettings(
@@ -59,6 +65,13 @@ function readSetting(key: string, value: unknown, settings: Settings): Result<Se
     const maxCalls = Number(value);
     const right = Number.isInteger(maxCalls) && maxCalls >= 1 && maxCalls <= 100_000;
     return right ? ok({ ...settings, maxCalls }) : refuse("a whole number from 1 to 100000");
+  }
+  if (key === "sliceWriteDelay") {
+    const sliceWriteDelay = Number(value);
+    const right = Number.isInteger(sliceWriteDelay) && sliceWriteDelay >= 0 && sliceWriteDelay <= 60_000;
+    return right
+      ? ok({ ...settings, sliceWriteDelay })
+      : refuse("a whole number of milliseconds from 0 to 60000");
   }
   if (key === "metricsAddress") {
     if (value === "off") return ok({ ...settings, metrics: undefined });

@@ -60,6 +60,11 @@ export class Stores {
     );
   }
 
+  /** Brings to its place what stores have promised; what cannot be stays in their journals. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ open }) => open?.store.flush?.()));
+  }
+
   /** Closes all; those that are needed again are opened anew, with today's files behind their names. */
   close(): void {
     for (const entry of this.#entries.values()) closeIn(entry);

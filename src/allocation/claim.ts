@@ -26,6 +26,15 @@ export type Want = {
   readonly free: readonly Interval[];
   /** The address that was asked for, if it must be a certain one. */
   readonly address?: Address;
+  /** Only what lies in the node's own slices of the pool may be given (Fast IPAM). */
+  readonly slice?: SliceWant;
+};
+
+export type SliceWant = {
+  /** What the slices are kept under: the network name, or the name of the CNI configuration where that names none. */
+  readonly network: string;
+  /** Prefix length of a slice. */
+  readonly prefix: number;
 };
 
 /** Give an interface all the addresses it wants, or none. */
@@ -61,7 +70,11 @@ export type AllocationError =
       readonly pool: Pool;
       readonly address: Address;
       readonly holder?: Claim;
-    };
+    }
+  /** The address lies in no slice of this node. */
+  | { readonly code: "address_elsewhere"; readonly pool: Pool; readonly address: Address }
+  /** The node's slices are full and no further one can be cut. */
+  | { readonly code: "slices_exhausted"; readonly pool: Pool; readonly slice: SliceWant };
 
 /** What became of one change. */
 export type Outcome =

@@ -1,8 +1,16 @@
 import { bitsOf, type Family } from "../ip/address.ts";
 import { type Cidr, formatCidr } from "../ip/cidr.ts";
 
-/** A pool: the addresses of one network range under one `network_name` ("" being one too). */
-export type Pool = { readonly networkName: string; readonly range: Cidr };
+/**
+ * A pool: the addresses of one network range under one `network_name` ("" being one too), or of the slice of it that a
+ * node owns (Fast IPAM).
+ */
+export type Pool = {
+  readonly networkName: string;
+  /** Set for a slice; its realm is the network's. */
+  readonly node?: string;
+  readonly range: Cidr;
+};
 
 declare const brand: unique symbol;
 
@@ -13,7 +21,9 @@ export type Space = string & { readonly [brand]: "Space" };
 export function poolSpace(pool: Pool): Space {
   const known = names.get(pool);
   if (known !== undefined) return known;
-  const name = `${formatCidr(pool.range)}@${pool.networkName}` as Space;
+  // As the object of a slice is called: whoever reads that knows no better than to take both for the network's name.
+  const scope = [pool.networkName, pool.node ?? ""].filter((part) => part !== "").join("-");
+  const name = `${formatCidr(pool.range)}@${scope}` as Space;
   names.set(pool, name);
   return name;
 }
@@ -41,9 +51,9 @@ export function samePool(a: Pool, b: Pool): boolean {
 
 /** A pool for people: its range, and its network name where it has one. */
 export function describePool(pool: Pool): string {
-  return pool.networkName === ""
-    ? formatCidr(pool.range)
-    : `${formatCidr(pool.range)} of ${pool.networkName}`;
+  const network = pool.networkName === "" ? "" : ` of ${pool.networkName}`;
+  const node = pool.node === undefined ? "" : ` on ${pool.node}`;
+  return `${formatCidr(pool.range)}${network}${node}`;
 }
 
 /** How many addresses a pool can hand out: all but network and broadcast address. */

@@ -16,9 +16,10 @@ Answers the calls of the plugins of this node. Log lines (JSON) go to standard e
   --metrics-address HOST:PORT /metrics, /healthz and /readyz      127.0.0.1:9478; off
   --log-level LEVEL           debug, verbose, error or panic      verbose
   --max-calls N               calls under way at most             1024
+  --slice-write-delay MS      what is held in slices may wait so long to be written to the API server; 0: not at all   1000
   --dhcp                      keep DHCP leases here; else the plugin dhcp asks berth dhcp-daemon
   --in-cluster                in a pod: use its service account, whatever kubeconfig a network names, or none
-  --config FILE               JSON object with metricsAddress, logLevel, maxCalls; flags go before it
+  --config FILE               JSON object with metricsAddress, logLevel, maxCalls, sliceWriteDelay; flags go before it
 
 SIGHUP reads FILE again and opens stores anew; SIGTERM and SIGINT finish what was accepted and end.
 Exit codes: 0 stopped; 1 cannot serve, with the reason; 2 wrong usage.
@@ -30,6 +31,7 @@ const OPTIONS = {
   "metrics-address": { type: "string" },
   "log-level": { type: "string" },
   "max-calls": { type: "string" },
+  "slice-write-delay": { type: "string" },
   dhcp: { type: "boolean", default: false },
   "in-cluster": { type: "boolean", default: false },
   config: { type: "string" },
@@ -47,6 +49,7 @@ export async function runAgent(args: string[]): Promise<number> {
     ...(values["metrics-address"] !== undefined && { metricsAddress: values["metrics-address"] }),
     ...(values["log-level"] !== undefined && { logLevel: values["log-level"] }),
     ...(values["max-calls"] !== undefined && { maxCalls: values["max-calls"] }),
+    ...(values["slice-write-delay"] !== undefined && { sliceWriteDelay: values["slice-write-delay"] }),
   };
   const load = (): Result<Settings, string> => {
     const file = values.config === undefined ? undefined : readSettingsFile(values.config, DEFAULT_SETTINGS);

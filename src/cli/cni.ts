@@ -34,7 +34,10 @@ export async function runCni(args: string[]): Promise<number> {
   const host = new Machine(
     logOf(stdin, (line) => process.stderr.write(line), systemClock),
     (choice) => {
-      const store = openStore(choice, { patience: PATIENCE_ALONE });
+      const store = openStore(choice, {
+        patience: PATIENCE_ALONE,
+        slices: { stateDir: stateDir(), writeDelay: 0 },
+      });
       if (store.ok) opened = store.value;
       return store;
     },
@@ -48,6 +51,7 @@ export async function runCni(args: string[]): Promise<number> {
     process.stdout.write(reply.stdout);
     return reply.exit;
   } finally {
+    await opened?.flush?.();
     opened?.close();
   }
 }

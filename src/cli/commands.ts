@@ -171,6 +171,7 @@ export const COMMANDS: readonly Command[] = [
       "--metrics-address",
       "--log-level",
       "--max-calls",
+      "--slice-write-delay",
       "--dhcp",
       "--in-cluster",
       "--config",

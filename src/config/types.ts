@@ -50,6 +50,8 @@ export type RangeConfig = {
   readonly free: readonly Interval[];
   /** What `exclude` says, ascending and joined; may reach beyond the range. */
   readonly exclude: readonly Interval[];
+  /** Prefix length of the slices that nodes get of it; absent: all nodes share the range. */
+  readonly slicePrefix?: number;
 };
 
 export type { LogLevel };
@@ -64,7 +66,6 @@ export type WhereaboutsConfig = {
   /** "" is the common name space. */
   readonly networkName: string;
   readonly overlapCheck: boolean;
-  readonly nodeSliceSize?: number;
   readonly store: StoreChoice;
   readonly log: { readonly file?: string; readonly level: LogLevel };
   readonly configurationPath?: string;

@@ -260,7 +260,6 @@ describe("other fields of whereabouts", () => {
     expect(readWhereabouts(all).config).toMatchObject({
       networkName: "n",
       overlapCheck: false,
-      nodeSliceSize: 24,
       log: { file: "/log", level: "debug" },
       configurationPath: "/c",
       reconcilerCron: "30 4 * * *",

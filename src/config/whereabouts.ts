@@ -7,6 +7,7 @@ import { type Checked, renderValue } from "./issue.ts";
 import { readLogLevel, readNetworkName, readSliceSize } from "./options.ts";
 import { readRanges } from "./ranges.ts";
 import type { WhereaboutsIpam } from "./schema/whereabouts.ts";
+import { withSlices } from "./slices.ts";
 import { chooseStore } from "./store.ts";
 import type { FlatFile, RangeConfig, StoreChoice, WhereaboutsConfig } from "./types.ts";
 
@@ -29,13 +30,8 @@ export function readWhereabouts(
   const store = chooseStore(source, found, inCluster);
   const addresses = readAddresses(values.addresses, pathOf("addresses"), "sloppy", found);
   const routes = readRoutes(values.routes, pathOf("routes"), found);
-  const { ranges, gateways } = readPools(source, addresses, found);
-  const nodeSliceSize = readSliceSize(values.node_slice_size, pathOf("node_slice_size"), found);
-  if (store?.kind === "sqlite" && nodeSliceSize !== undefined) {
-    const subject = { path: pathOf("node_slice_size"), value: values.node_slice_size };
-    const what = "node_slice_size has no effect on the datastore sqlite, which is one node's alone";
-    found.warn("ignored_key", subject, what, "remove it");
-  }
+  const { ranges: whole, gateways } = readPools(source, addresses, found);
+  const ranges = readSlices(source, whole, store, found);
   const networkName = readNetworkName(values.network_name, pathOf("network_name"), found);
   const level = readLogLevel(values.log_level, pathOf("log_level"), found);
   if (store === undefined) return { issues: found.issues };
@@ -47,7 +43,6 @@ export function readWhereabouts(
     dns: readDns(values.dns),
     networkName,
     overlapCheck: values.enable_overlapping_ranges ?? true,
-    ...(nodeSliceSize !== undefined && { nodeSliceSize }),
     store,
     log: { ...(values.log_file && { file: values.log_file }), level },
     ...(values.configuration_path && { configurationPath: values.configuration_path }),
@@ -67,6 +62,20 @@ function checkType(type: string | undefined, found: Findings): void {
   if (type === NAME) return;
   const what = `ipam.type is ${renderValue(type)}, and this is the plugin whereabouts`;
   found.error("wrong_plugin", { path: "ipam.type", value: type }, what, `write "type": "${NAME}"`);
+}
+
+function readSlices(
+  { values, pathOf }: Merged<WhereaboutsIpam>,
+  ranges: readonly RangeConfig[],
+  store: StoreChoice | undefined,
+  found: Findings,
+): readonly RangeConfig[] {
+  const subject = { path: pathOf("node_slice_size"), value: values.node_slice_size };
+  const size = readSliceSize(values.node_slice_size, subject.path, found);
+  if (size === undefined || store?.kind !== "sqlite") return withSlices(ranges, size, subject, found);
+  const what = "node_slice_size has no effect on the datastore sqlite, which is one node's alone";
+  found.warn("ignored_key", subject, what, "remove it");
+  return ranges;
 }
 
 type Pools = Pick<WhereaboutsConfig, "ranges" | "gateways">;

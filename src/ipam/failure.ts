@@ -29,6 +29,18 @@ export function allocationFailure(error: AllocationError): CniError {
       `${error.code}: ${hint}`,
     );
   }
+  if (error.code === "address_elsewhere") {
+    const hint =
+      "with node_slice_size a node gives only addresses of its own slices; ask for none, or for one of those";
+    const msg = `the address ${formatAddress(error.address)} of pool ${pool} lies in no slice of this node`;
+    return cniError(CniCode.internal, msg, `${error.code}: ${hint}`);
+  }
+  if (error.code === "slices_exhausted") {
+    const msg = `no free address for this node in pool ${pool}: its slices are full, and no further /${error.slice.prefix} can be cut`;
+    const hint =
+      "enlarge the range, make node_slice_size smaller, or delete pods; slices of nodes that are gone return by themselves; berth pools --nodes shows them";
+    return cniError(CniCode.tryAgainLater, msg, `${error.code}: ${hint}`);
+  }
   const parts = error.free.map(({ first, last }) => {
     const show = (value: bigint) => formatAddress(addressOf(error.pool.range.family, value));
     return first === last ? show(first) : `${show(first)}-${show(last)}`;
@@ -53,6 +65,8 @@ const STORE_CODES: Record<StoreError["code"], number> = {
   store_misconfigured: CniCode.tryAgainLater,
   store_conflict: CniCode.internal,
   store_full: CniCode.tryAgainLater,
+  store_no_slice: CniCode.tryAgainLater,
+  store_fenced: CniCode.tryAgainLater,
   store_corrupt: CniCode.io,
   store_version: CniCode.io,
   store_bug: CniCode.internal,

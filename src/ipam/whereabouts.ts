@@ -53,14 +53,22 @@ async function add(request: CniRequest, host: Host): Promise<Result<string, CniE
     address: describeAddresses(claims.map(({ address }) => address)),
     ms: host.now() - started,
   });
-  const ips = [...claims.map((claim) => assigned(claim, config.value)), ...fixed];
+  const ips = [...claims.map((claim, slot) => assigned(claim, wants[slot], config.value)), ...fixed];
   return renderResult({ ips, routes: config.value.routes, dns: config.value.dns }, request.cniVersion);
 }
 
-/** The gateway of its own family only: upstream puts an IPv4 gateway on IPv6 addresses too. */
-function assigned({ address, pool }: Claim, { gateways }: WhereaboutsConfig): AssignedAddress {
+/**
+ * The gateway of its own family only: upstream puts an IPv4 gateway on IPv6 addresses too. The mask is that of the network, of
+ * which a node's slice is a part.
+ */
+function assigned(
+  { address, pool }: Claim,
+  want: Want | undefined,
+  { gateways }: WhereaboutsConfig,
+): AssignedAddress {
   const gateway = gateways[address.family];
-  return { address: { address, prefix: pool.range.prefix }, ...(gateway && { gateway }) };
+  const { prefix } = (want?.pool ?? pool).range;
+  return { address: { address, prefix }, ...(gateway && { gateway }) };
 }
 
 /** Frees by owner alone, so that a range that was edited or broken since keeps no pod from ending. */
@@ -149,7 +157,7 @@ async function status(request: CniRequest, host: Host): Promise<Result<string, C
   if (!config.ok) return config;
   const store = openFor(host, config.value.store);
   if (!store.ok) return err({ ...store.error, code: CniCode.notAvailable });
-  const wants = config.value.ranges.map((range) => wantOf(range, config.value));
+  const wants = config.value.ranges.map((range) => wantOf(range, config.value, request.network));
   const nobody = { pod: { namespace: "", name: "" }, ifname: "", sandbox: "" };
   const refusal = await store.value.preview(acquisition(request, host, config.value, nobody, wants));
   if (!refusal.ok) return err({ ...storeFailure(refusal.error), code: CniCode.notAvailable });

@@ -40,7 +40,7 @@ export function wishesOf(request: CniRequest, config: WhereaboutsConfig): Result
   const asked = askedFor(request, commaList(args.value.IP));
   if (!asked.ok) return asked;
 
-  const wants: Want[] = config.ranges.map((range) => wantOf(range, config));
+  const wants: Want[] = config.ranges.map((range) => wantOf(range, config, request.network));
   const open = new Set(wants.keys());
   const fixed: AssignedAddress[] = [...config.addresses];
   for (const { address, prefix, text } of asked.value) {
@@ -54,8 +54,8 @@ export function wishesOf(request: CniRequest, config: WhereaboutsConfig): Result
       return refuse(text, `${range.path} excludes it, or it is the gateway`);
     }
     const slot = [...open].find((index) => config.ranges[index] === range);
-    if (slot === undefined) wants.push({ ...wantOf(range, config), address });
-    else wants[slot] = { ...wantOf(range, config), address };
+    if (slot === undefined) wants.push({ ...wantOf(range, config, request.network), address });
+    else wants[slot] = { ...wantOf(range, config, request.network), address };
     if (slot !== undefined) open.delete(slot);
   }
   const withGateway = withGateways(fixed, gateways.value);
@@ -63,9 +63,15 @@ export function wishesOf(request: CniRequest, config: WhereaboutsConfig): Result
   return tooMany ? err(tooMany) : ok({ owner: owner.value, wants, fixed: withGateway });
 }
 
-/** One address of a range. */
-export function wantOf(range: RangeConfig, { networkName }: WhereaboutsConfig): Want {
-  return { pool: { networkName, range: range.range.network }, free: range.free };
+/** One address of a range. `network`: the name of the CNI configuration. */
+export function wantOf(
+  { range, free, slicePrefix }: RangeConfig,
+  { networkName }: WhereaboutsConfig,
+  network: string,
+): Want {
+  const pool = { networkName, range: range.network };
+  if (slicePrefix === undefined) return { pool, free };
+  return { pool, free, slice: { network: networkName === "" ? network : networkName, prefix: slicePrefix } };
 }
 
 function within({ range }: RangeConfig, { family, value }: Address): boolean {

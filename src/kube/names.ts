@@ -60,9 +60,17 @@ export function readReservationName(name: string): ReservationParts[] {
   });
 }
 
-/** A NodeSlicePool is called like its network, or like the CNI configuration where that names no network. */
-export function slicePoolName(networkName: string): string {
-  return encodeName(networkName);
+/**
+ * A NodeSlicePool is called like its network, or like the CNI configuration where that names no network. `range`: of a
+ * further range of the same network, whose first one has the plain name.
+ */
+export function slicePoolName(networkName: string, range?: Cidr): string {
+  return encodeName(range === undefined ? networkName : `${networkName}-${dashed(formatCidr(range))}`);
+}
+
+/** The NodeSlicePool by which a node asks for a slice of another one. A "_" is in no name of a node. */
+export function sliceRequestName(pool: string, node: string): string {
+  return encodeName(`${node}_${pool}`);
 }
 
 /** The network (or configuration) of a NodeSlicePool; undefined if its name is only a digest. */

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { StoreChoice } from "../config/index.ts";
 import type { Log } from "../log.ts";
 import type { Result } from "../result.ts";
+import type { NodeSlices } from "./kubernetes/open.ts";
 import { SqliteStore } from "./sqlite/sqlite.ts";
 import type { Store, StoreError } from "./store.ts";
 
@@ -12,6 +13,8 @@ export type OpenOptions = {
   readonly staying?: boolean;
   readonly clock?: Clock;
   readonly log?: Log;
+  /** How this node keeps its slices; left out by those who only look. */
+  readonly slices?: NodeSlices;
 };
 
 /** Milliseconds for what no caller bounds: a store in a cluster keeps nobody else waiting. */
@@ -23,5 +26,6 @@ export function openStore(choice: StoreChoice, options: OpenOptions): Result<Sto
   if (choice.kind === "sqlite") return SqliteStore.open(choice.path, { patience, staying });
   // By need: on a single host the client of a cluster would only cost an agent 1 MiB, and each lone call its start.
   const { openKubernetes }: typeof import("./kubernetes/open.ts") = require("./kubernetes/open.ts");
-  return openKubernetes(choice, { clock, log, staying, patience: patience || CLUSTER_PATIENCE });
+  const cluster = { clock, log, staying, patience: patience || CLUSTER_PATIENCE };
+  return openKubernetes(choice, cluster, options.slices);
 }

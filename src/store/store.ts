@@ -19,6 +19,10 @@ export type StoreError = {
     | "store_misconfigured"
     | "store_conflict"
     | "store_full"
+    /** The node has no slice of the pool, and the controller has not given it one in time. */
+    | "store_no_slice"
+    /** The node cannot be sure any more that its slice is still its own. */
+    | "store_fenced"
     | "store_corrupt"
     | "store_version"
     | "store_bug";
@@ -70,5 +74,7 @@ export interface Store {
   notes?(): readonly string[];
   /** Tells those who look at the pod why it got no address; a store without a place for that leaves it out. Never fails. */
   tellPod?(pod: Pod, why: string): void;
+  /** Brings to its place what was answered before it was there (slices of a node). */
+  flush?(): Promise<void>;
   close(): void;
 }

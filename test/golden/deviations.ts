@@ -133,6 +133,30 @@ export const CLUSTER_DEVIATIONS: { readonly [name: string]: ClusterDeviation } =
   "whereabouts/gc-1.1.0": {
     reason: "upstream's CRD prunes network and node of a record: whose it is is left to the reconciler",
   },
+  "whereabouts/add-node-slice-dual-stack": {
+    reason:
+      "each range has slices of its own, and without a controller nobody gives the node one of the second",
+    answer: refused(11),
+    held: [],
+  },
+  "whereabouts/add-node-slice-range-start-ignored": {
+    reason: "range_start and range_end count",
+    answer: given("10.20.1.50/16"),
+    held: ["10.20.1.0/24 0a140132 default/pod-1 cid1 net1"],
+    names: ["pool node-b-10.20.1.0-24", "reservation 10.20.1.50 default/pod-1 net1"],
+  },
+  "whereabouts/err-node-slice-exhausted": {
+    reason: "a node whose slice is full gets another; nobody gives it one here, so the runtime tries again",
+    answer: refused(11),
+  },
+  "whereabouts/err-node-slice-no-pool": {
+    reason: "the runtime is told that there is no slice; upstream crashes",
+    answer: refused(11),
+  },
+  "whereabouts/err-node-slice-unknown-node": {
+    reason: "the runtime is told that there is no slice; upstream crashes",
+    answer: refused(11),
+  },
   "whereabouts/err-apiserver-down": {
     reason: "the runtime is told to try again later, and that no answer came",
     answer: refused(11),
@@ -152,10 +176,6 @@ export const NEEDS_CLUSTER: { readonly [name: string]: string } = {
   "whereabouts/err-apiserver-down": "is about an API server that does not answer",
   "whereabouts/err-kubeconfig-garbage": "is about a kubeconfig",
   "whereabouts/err-pool-range-garbage": "starts with an IPPool object",
-};
-
-/** Cases of Fast IPAM, which follows. */
-export const NEEDS_SLICES: { readonly [name: string]: string } = {
   "whereabouts/add-node-slice-dual-stack": "needs a NodeSlicePool",
   "whereabouts/add-node-slice-range-start-ignored": "needs a NodeSlicePool",
   "whereabouts/add-node-slice-second": "needs a NodeSlicePool",

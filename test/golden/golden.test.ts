@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 import { heldIn, leasesIn, namesIn, prepare, recordedNames } from "./cluster.ts";
-import { CLUSTER_DEVIATIONS, DEVIATIONS, NEEDS_CLUSTER, NEEDS_SLICES, WITHOUT_STORE } from "./deviations.ts";
+import { CLUSTER_DEVIATIONS, DEVIATIONS, NEEDS_CLUSTER, WITHOUT_STORE } from "./deviations.ts";
 import { type Case, Lab, readCases, recorded, recordedHeld } from "./replay.ts";
 
 const seen = new Set<string>();
@@ -29,7 +29,7 @@ function cases(
 
 describe.each(["static", "multus", "whereabouts"])("golden cases of %s, through dist/cni", (folder) => {
   const plugin = folder === "static" ? "static" : "whereabouts";
-  cases(folder, { ...NEEDS_CLUSTER, ...NEEDS_SLICES }, DEVIATIONS, async (golden, name) => {
+  cases(folder, NEEDS_CLUSTER, DEVIATIONS, async (golden, name) => {
     const deviation = DEVIATIONS[name];
     const lab = new Lab(golden, plugin === "whereabouts" && !WITHOUT_STORE.has(name));
     try {
@@ -50,7 +50,7 @@ describe("golden cases of whereabouts on a cluster, through dist/cni and a kubec
   });
   afterAll(() => server.stop());
   const deviations: typeof CLUSTER_DEVIATIONS = { ...DEVIATIONS, ...CLUSTER_DEVIATIONS };
-  cases("whereabouts", NEEDS_SLICES, deviations, async (golden, name) => {
+  cases("whereabouts", {}, deviations, async (golden, name) => {
     const deviation = deviations[name];
     const lab = new Lab(golden, false);
     try {
@@ -70,7 +70,7 @@ describe("golden cases of whereabouts on a cluster, through dist/cni and a kubec
 });
 
 afterAll(() => {
-  const lists = [DEVIATIONS, CLUSTER_DEVIATIONS, NEEDS_CLUSTER, NEEDS_SLICES];
+  const lists = [DEVIATIONS, CLUSTER_DEVIATIONS, NEEDS_CLUSTER];
   const unknown = lists.flatMap(Object.keys).filter((name) => !seen.has(name));
   expect(unknown).toEqual([]);
 });

@@ -52,6 +52,7 @@ export class Lab {
       env: {
         PATH: process.env.PATH,
         BERTH_SOCKET: "/nonexistent/agent.sock",
+        BERTH_STATE_DIR: join(this.path, "state"),
         NODENAME: "node-b",
         ...Object.fromEntries(filled),
       },

@@ -80,6 +80,11 @@ export class KubernetesStore implements Store {
     if (staying) void this.#look();
   }
 
+  /** What the steps of a change are made of, for the slices of a node. */
+  get tools(): Tools {
+    return this.#tools;
+  }
+
   async commit(
     changes: readonly Change[],
     patience = this.#options.patience,

@@ -5,19 +5,30 @@ import { connect } from "../../kube/connect.ts";
 import { inCluster } from "../../kube/in-cluster.ts";
 import { loadKubeconfig } from "../../kube/kubeconfig.ts";
 import { err, ok, type Result } from "../../result.ts";
-import type { StoreError } from "../store.ts";
+import type { Store, StoreError } from "../store.ts";
 import { kubeconfigError } from "./failure.ts";
 import { type KubernetesOptions, KubernetesStore } from "./kubernetes.ts";
+import { SliceJournalFiles } from "./slices/journal-file.ts";
+import { SlicedStore } from "./slices/sliced-store.ts";
 
 type ClusterChoice = StoreChoice & { kind: "kubernetes" };
+
+/** How a node keeps its slices; left out by those who only look. */
+export type NodeSlices = { readonly stateDir: string; readonly writeDelay: number };
 
 /** A store on the objects of a cluster. An empty kubeconfig stands for the service account of this pod. */
 export function openKubernetes(
   choice: ClusterChoice,
   options: KubernetesOptions,
-): Result<KubernetesStore, StoreError> {
+  slices?: NodeSlices,
+): Result<Store, StoreError> {
   const client = openCluster(choice, options.clock);
-  return client.ok ? ok(new KubernetesStore(client.value, options)) : client;
+  if (!client.ok) return client;
+  const store = new KubernetesStore(client.value, options);
+  if (!slices) return ok(store);
+  const { stateDir, writeDelay } = slices;
+  const parts = { ...options, client: client.value };
+  return ok(new SlicedStore(store, parts, { journals: new SliceJournalFiles(stateDir), writeDelay }));
 }
 
 /** The API server behind a store, for what is not in the store: attachments, pods, nodes. */

@@ -125,12 +125,13 @@ export class State implements Sink {
   }
 
   /**
-   * The name of the object of a pool. Where a name does not tell its parts (it is a digest), the object that has it
-   * is from now on known as this pool's.
+   * The name of the object of a pool. Where a name does not tell its parts (it is a digest, or a node's slice), the
+   * object that has it is from now on known as this pool's.
    */
   bind(pool: Pool): string {
     const name = poolName(pool);
-    if (decodeName(name) !== undefined || this.#bound.has(name)) return name;
+    const tellsAll = pool.node === undefined && decodeName(name) !== undefined;
+    if (tellsAll || this.#bound.has(name)) return name;
     this.#bound.set(name, pool);
     const known = this.#pools.get(name);
     if (known) {

@@ -1,0 +1,110 @@
+import { type Clock, sleep } from "../../../clock.ts";
+import type { Cidr } from "../../../ip/cidr.ts";
+import type { ApiError, KubeClient } from "../../../kube/api.ts";
+import { NODE_SLICE_POOLS } from "../../../kube/objects.ts";
+import { WatchCache } from "../../../kube/watch-cache.ts";
+import type { Log } from "../../../log.ts";
+import { ok, type Result } from "../../../result.ts";
+import {
+  findSlicePool,
+  REQUEST,
+  readSlicePool,
+  requestFor,
+  type SlicePool,
+  slicePoolNameFor,
+} from "./slice-pools.ts";
+
+/** Milliseconds after which an unanswered wish is told again. */
+const ASK_AGAIN = 10_000;
+const ASK_TIMEOUT = 5_000;
+
+/** The NodeSlicePools of the cluster as a node sees them, and the node's wishes. */
+export class SliceBook {
+  readonly #client: KubeClient;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #cache: WatchCache<NonNullable<(typeof NODE_SLICE_POOLS)["shape"]>, SlicePool>;
+  readonly #asked = new Map<string, number>();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(client: KubeClient, clock: Clock, log: Log) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#log = log;
+    this.#cache = new WatchCache({
+      client,
+      clock,
+      log,
+      namespace: client.namespace,
+      resource: NODE_SLICE_POOLS,
+      // A thousand nodes that ask at once must not be told of each other's wishes.
+      labelSelector: `!${REQUEST}`,
+      project: readSlicePool,
+    });
+    this.#cache.onChange(() => {
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers();
+    });
+  }
+
+  start(): void {
+    this.#cache.start();
+  }
+
+  get isSynced(): boolean {
+    return this.#cache.isSynced;
+  }
+
+  /** Milliseconds since the API server last told anything. */
+  get age(): number {
+    return this.#cache.age;
+  }
+
+  whenSynced(timeout: number): Promise<Result<void, ApiError>> {
+    return this.#cache.isSynced ? Promise.resolve(ok(undefined)) : this.#cache.whenSynced(timeout);
+  }
+
+  onChange(listener: () => void): void {
+    this.#cache.onChange(listener);
+  }
+
+  pools(): Iterable<SlicePool> {
+    return this.#cache.values();
+  }
+
+  find(network: string, range: Cidr): SlicePool | undefined {
+    return findSlicePool(network, range, (name) => this.#get(name));
+  }
+
+  /** Resolves at the next news, or after so many milliseconds. */
+  async news(timeout: number): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([this.#changed.promise, sleep(this.#clock, timeout, over.signal)]);
+    over.abort();
+  }
+
+  /** Tells the controller that this node needs one slice more than it has. Telling it twice does no harm. */
+  async ask(network: string, range: Cidr, prefix: number, node: string, have: number): Promise<void> {
+    const name = slicePoolNameFor(network, range, (pool) => this.#get(pool)?.range);
+    const key = `${name} ${have}`;
+    const now = this.#clock.elapsed();
+    if (now - (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN) return;
+    this.#asked.set(key, now);
+    const { namespace } = this.#client;
+    const request = requestFor(name, range, prefix, node, have, namespace);
+    const made = await this.#client.create(NODE_SLICE_POOLS, request, { timeout: ASK_TIMEOUT });
+    // An earlier wish that is still open says the same; the controller strikes out what is over.
+    if (made.ok || made.error.code === "already_exists") return;
+    this.#asked.delete(key);
+    const { code, message, hint } = made.error;
+    this.#log("error", "a slice cannot be asked for", { pool: name, node, code, message, hint });
+  }
+
+  close(): void {
+    void this.#cache.stop();
+  }
+
+  #get(name: string): SlicePool | undefined {
+    return this.#cache.get({ name, namespace: this.#client.namespace });
+  }
+}

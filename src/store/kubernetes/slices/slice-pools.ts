@@ -1,0 +1,129 @@
+import { type Cidr, formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
+import { type Interval, normalise } from "../../../ip/interval.ts";
+import { slicePoolName, sliceRequestName } from "../../../kube/names.ts";
+import { apiVersionOf, NODE_SLICE_POOLS, type NodeSlicePool } from "../../../kube/objects.ts";
+
+/** On a NodeSlicePool: the `network_name` whose realm its slices lie in. Upstream's have none; then any may be meant. */
+export const REALM = "berth.cni.cncf.io/network-name";
+/** The label of a NodeSlicePool by which a node asks for a slice; its value says for what. */
+export const REQUEST = "berth.cni.cncf.io/slice-request";
+/** On a request: the NodeSlicePool that is meant, and how many slices of it the node had when it asked. */
+const REQUEST_POOL = "berth.cni.cncf.io/slice-pool";
+const REQUEST_HAVE = "berth.cni.cncf.io/slices-held";
+
+/** A part of a range; `node` is "" where upstream's controller lists it as free. */
+export type Slice = { readonly node: string; readonly range: Cidr };
+
+/** A NodeSlicePool as it is understood. */
+export type SlicePool = {
+  readonly name: string;
+  readonly range: Cidr;
+  /** Prefix length of new slices; those that exist may have another. */
+  readonly prefix: number | undefined;
+  /** Undefined: not known, so it may be any. */
+  readonly realm: string | undefined;
+  readonly slices: readonly Slice[];
+  readonly object: NodeSlicePool;
+};
+
+/** A node's wish for one slice more. */
+export type SliceRequest = {
+  readonly pool: string;
+  readonly range: Cidr;
+  readonly node: string;
+  readonly have: number;
+  readonly object: NodeSlicePool;
+};
+
+/** Undefined if the range cannot be read; slices that cannot are left out. */
+export function readSlicePool(object: NodeSlicePool): SlicePool | undefined {
+  if (object.metadata.labels?.[REQUEST] !== undefined) return undefined;
+  const range = parseCidr(String(object.spec?.range), "sloppy");
+  if (!range.ok) return undefined;
+  const size = /^\/?([0-9]{1,3})$/.exec(String(object.spec.sliceSize))?.[1];
+  const slices = (object.status?.allocations ?? []).flatMap(({ nodeName, sliceRange }) => {
+    const slice = parseCidr(String(sliceRange), "sloppy");
+    return slice.ok ? [{ node: String(nodeName ?? ""), range: slice.value }] : [];
+  });
+  const realm = object.metadata.annotations?.[REALM];
+  const { name } = object.metadata;
+  return { name, range: range.value, prefix: size ? Number(size) : undefined, realm, slices, object };
+}
+
+/** Upstream's name if it is free or already this range's, else one that has the range in it. */
+export function slicePoolNameFor(
+  network: string,
+  range: Cidr,
+  rangeOf: (name: string) => Cidr | undefined,
+): string {
+  const plain = slicePoolName(network);
+  const there = rangeOf(plain);
+  return there === undefined || sameRange(there, range) ? plain : slicePoolName(network, range);
+}
+
+/** The pool of a network's range, whichever of its two names it has. */
+export function findSlicePool(
+  network: string,
+  range: Cidr,
+  get: (name: string) => SlicePool | undefined,
+): SlicePool | undefined {
+  return [slicePoolName(network), slicePoolName(network, range)]
+    .map(get)
+    .find((pool) => pool !== undefined && sameRange(pool.range, range));
+}
+
+/**
+ * What no new slice of the realm may touch, ascending: all that is given out there, whoever has it. `own`: the pool itself;
+ * what it lists as free is not taken.
+ */
+export function takenIn(realm: string, family: 4 | 6, pools: Iterable<SlicePool>): Interval[] {
+  const taken: Interval[] = [];
+  for (const pool of pools) {
+    if (pool.realm !== undefined && pool.realm !== realm) continue;
+    for (const { node, range } of pool.slices) {
+      if (node !== "" && range.family === family) taken.push(intervalOf(range));
+    }
+  }
+  return normalise(taken);
+}
+
+export function requestFor(
+  pool: string,
+  range: Cidr,
+  prefix: number,
+  node: string,
+  have: number,
+  namespace: string,
+): NodeSlicePool {
+  return {
+    apiVersion: apiVersionOf(NODE_SLICE_POOLS),
+    kind: NODE_SLICE_POOLS.kind,
+    metadata: {
+      name: sliceRequestName(pool, node),
+      namespace,
+      labels: { [REQUEST]: "more" },
+      annotations: { [REQUEST_POOL]: pool, [REQUEST_HAVE]: String(have) },
+    },
+    spec: { range: formatCidr(range), sliceSize: `/${prefix}` },
+    status: { allocations: [{ nodeName: node, sliceRange: "" }] },
+  };
+}
+
+export function readRequest(object: NodeSlicePool): SliceRequest | undefined {
+  const { labels, annotations } = object.metadata;
+  const range = parseCidr(String(object.spec?.range), "sloppy");
+  const node = object.status?.allocations?.[0]?.nodeName;
+  const pool = annotations?.[REQUEST_POOL];
+  const have = Number(annotations?.[REQUEST_HAVE]);
+  if (labels?.[REQUEST] === undefined || !range.ok || !node || !pool || !Number.isInteger(have))
+    return undefined;
+  return { pool, range: range.value, node, have, object };
+}
+
+export function intervalOf(range: Cidr): Interval {
+  return { first: range.base, last: lastOf(range) };
+}
+
+export function sameRange(a: Cidr, b: Cidr): boolean {
+  return a.family === b.family && a.base === b.base && a.prefix === b.prefix;
+}
