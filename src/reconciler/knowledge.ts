@@ -78,9 +78,12 @@ export class Knowledge implements Facts {
     const range = formatCidr(pool.range);
     let isUsed = false;
     for (const networks of this.#attachments.values()) {
-      for (const { networkName, ranges, overlapCheck, nodeSliceSize } of networks) {
-        if (nodeSliceSize !== undefined || networkName !== pool.networkName) continue;
-        if (!ranges.some(({ range: { network } }) => formatCidr(network) === range)) continue;
+      for (const { networkName, ranges, overlapCheck } of networks) {
+        if (networkName !== pool.networkName) continue;
+        const isOfRange = ranges.some(
+          ({ range: { network }, slicePrefix }) => slicePrefix === undefined && formatCidr(network) === range,
+        );
+        if (!isOfRange) continue;
         if (!overlapCheck) return false;
         isUsed = true;
       }

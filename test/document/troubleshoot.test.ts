@@ -18,11 +18,15 @@ const STORE: Record<StoreError["code"] | AllocationError["code"], true> = {
   store_misconfigured: true,
   store_conflict: true,
   store_full: true,
+  store_no_slice: true,
+  store_fenced: true,
   store_corrupt: true,
   store_version: true,
   store_bug: true,
   pool_exhausted: true,
   address_taken: true,
+  address_elsewhere: true,
+  slices_exhausted: true,
 };
 const NETWORK: Record<Exclude<RenderCode, IssueCode>, true> = {
   missing_name: true,
