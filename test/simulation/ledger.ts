@@ -159,7 +159,7 @@ export class Ledger {
         "acknowledged",
         `${nameOf(holding)} is told ${text}, but ${pool} has ${JSON.stringify(entry)} there`,
       );
-    if (!overlapCheck || user.isGo) return;
+    if (!overlapCheck || user.isGo || this.#damaged.has(placeOf(holding))) return;
     const name = reservationName(networkName, address);
     const reservation = this.#store.get(RESERVED, keyOf(NAMESPACE, name)) as
       | OverlappingRangeIPReservation
@@ -199,14 +199,14 @@ export class Ledger {
   ): void {
     for (const { networkName, address } of readReservationName(before.metadata.name)) {
       const place = `${networkName}\n${formatAddress(address)}`;
+      if (process.env.DBG)
+        console.log("RES", before.metadata.name, after?.spec.podref, this.isGoWriting, before.spec.uid);
+      if (this.isGoWriting && before.spec.uid !== undefined) this.#damaged.add(place);
+      if (this.#damaged.has(place)) continue;
       for (const holding of this.#byPlace.get(place) ?? []) {
         if (!holding.overlapCheck || holding.user.isGo) continue;
         if (reservationName(networkName, address) !== before.metadata.name) continue;
         if (after?.spec.podref === holding.user.podref) continue;
-        if (this.isGoWriting) {
-          this.#damaged.add(place);
-          continue;
-        }
         this.fail("never free", `the reservation of ${holding.text} of ${nameOf(holding)} is taken away`);
       }
     }

@@ -72,16 +72,18 @@ async function free(
   const { record, entry } = held;
   const claim = state.claim(held);
   const { address, allocation: was } = entry;
+  // As it is now: once the entry is gone, an ADD of the same pod may take the reservation over for its new sandbox.
+  let reservation = state.reservationOf(held);
   const result = await writer(record.name, record.pool).submit({ kind: "remove", address, was }, deadline);
   if (result.kind === "failed") return err(result.error);
   if (result.kind === "lost") return ok(undefined);
-  let reservation = state.reservationOf(held);
   if (!reservation) {
     // None, since there is no overlap check; or another process made both, and one watch is behind the other.
     const name = reservationName(record.pool.networkName, address);
     const looked = await reserver.look(name, deadline);
     if (!looked.ok) return looked;
-    reservation = state.reservationOf(held);
+    const found = state.reservationOf(held);
+    if (found?.object.spec.containerid === was.id) reservation = found;
   }
   if (!reservation) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
