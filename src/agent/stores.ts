@@ -46,7 +46,10 @@ export class Stores {
     const entry = this.#entries.get(key) ?? this.#add(key, choice);
     entry.lastUse = this.#options.clock.now();
     const opened = this.#open(entry);
-    return opened.ok ? ok(entry.batching.for(caller, opened.value)) : opened;
+    if (opened.ok) return ok(entry.batching.for(caller, opened.value));
+    // Locked by another process for a moment: batching opens it again until the caller's time is over.
+    const { code, store: name } = opened.error;
+    return code === "store_busy" ? ok(entry.batching.for(caller, { name })) : opened;
   }
 
   /** How full the pools of the open stores are, store by store. */
