@@ -255,6 +255,15 @@ export const COMMANDS: readonly Command[] = [
     run: async (args) => (await import("./operator.ts")).runOperator(args),
   },
   {
+    name: "webhook",
+    group: "cluster",
+    usage: "",
+    summary: "refuse at admission what lint refuses, warn of what is unwise",
+    flags: ["--listen", "--service", "--configuration", "--kubeconfig", "--context"],
+    ownHelp: true,
+    run: async (args) => (await import("./webhook.ts")).runWebhook(args),
+  },
+  {
     name: "completion",
     group: "other",
     usage: "bash|zsh|fish",

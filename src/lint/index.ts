@@ -3,5 +3,5 @@
 export { type AttachmentObject, networksOf } from "./attachment-object.ts";
 export type { DocumentSummary, LintCode, LintReport, LocatedIssue } from "./issue.ts";
 export { type LintOptions, lintNetworks, lintText } from "./lint.ts";
-export type { Network } from "./overlap.ts";
+export { isUnguarded, type Network } from "./overlap.ts";
 export { renderReport } from "./render.ts";

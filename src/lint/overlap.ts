@@ -41,7 +41,8 @@ export function reportOverlaps(attachments: readonly Attachment[], reporter: Rep
   }
 }
 
-function isUnguarded(a: Attachment, range: RangeConfig, b: Attachment, other: RangeConfig): boolean {
+/** Whether two ranges may hand out the same address, and nobody sees to it that they do not. */
+export function isUnguarded(a: Network, range: RangeConfig, b: Network, other: RangeConfig): boolean {
   return !shareRealm(a.config, range, b.config, other) && overlap(range, other);
 }
 

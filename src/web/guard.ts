@@ -10,6 +10,9 @@ export type Guard = {
 
 const COOKIE = "berth-ui";
 
+/** No other site can be called so, whatever port is forwarded. */
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?$/i;
+
 /** What to do with a request: answer it, send the browser on with its cookie, or refuse it. */
 export type Verdict =
   | { readonly kind: "pass" }
@@ -22,11 +25,11 @@ export type Verdict =
 export function judge(request: Request, { hosts, token }: Guard): Verdict {
   const url = new URL(request.url);
   const host = request.headers.get("host") ?? "";
-  if (!hosts.includes(host.toLowerCase())) {
+  if (!hosts.includes(host.toLowerCase()) && !LOOPBACK.test(host)) {
     return refuse(421, `this is not ${host}: open the address that berth ui printed`);
   }
   const origin = request.headers.get("origin");
-  if (origin !== null && !hosts.some((own) => origin === `http://${own}`)) {
+  if (origin !== null && origin !== `http://${host}` && origin !== `https://${host}`) {
     return refuse(403, "a page of another site may not ask here");
   }
   if (request.method !== "GET" && request.headers.get("x-berth") !== "1") {

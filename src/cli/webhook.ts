@@ -1,0 +1,103 @@
+import { parseArgs } from "node:util";
+import { systemClock } from "../clock.ts";
+import { ATTACHMENTS } from "../kube/objects.ts";
+import { WatchCache } from "../kube/watch-cache.ts";
+import { networksOf } from "../lint/index.ts";
+import { jsonLog } from "../log.ts";
+import { openCluster } from "../store/kubernetes/open.ts";
+import { openStore } from "../store/open.ts";
+import type { PoolUsage } from "../store/store.ts";
+import { selfSigned } from "../webhook/certificate.ts";
+import { rotate, VALIDITY } from "../webhook/rotation.ts";
+import { WebhookServer } from "../webhook/server.ts";
+
+const HELP = `usage: berth webhook [OPTIONS]
+
+Refuses NetworkAttachmentDefinitions and Network objects that berth lint would refuse, and warns of what is legal but unwise.
+It makes its own certificate, renews it, and writes it into the ValidatingWebhookConfiguration. Log lines (JSON) go to
+standard error.
+
+  --listen HOST:PORT      where to serve                         0.0.0.0:9443
+  --service NAME.NAMESPACE  how the API server calls it          berth-webhook.kube-system
+  --configuration NAME    of the ValidatingWebhookConfiguration  berth
+  --kubeconfig FILE       the cluster                            the pod's own service account
+  --context NAME          the context of the kubeconfig          its current one
+
+Exit codes: 0 stopped by SIGTERM or SIGINT; 1 cannot start, with the reason; 2 wrong usage.
+`;
+
+const OPTIONS = {
+  listen: { type: "string", default: "0.0.0.0:9443" },
+  service: { type: "string", default: "berth-webhook.kube-system" },
+  configuration: { type: "string", default: "berth" },
+  kubeconfig: { type: "string", default: "" },
+  context: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** How often the fill of the pools is read, in milliseconds: it serves warnings only. */
+const POOLS_AGE = 30_000;
+
+/** `berth webhook`: serves until it is told to stop. */
+export async function runWebhook(args: string[]): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const listen = /^([^:]+):([0-9]{1,5})$/.exec(values.listen);
+  const [, hostname = "", port = ""] = listen ?? [];
+  if (!listen || Number(port) > 65_535) {
+    process.stderr.write(`berth webhook: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
+    return 2;
+  }
+  const clock = systemClock;
+  const log = jsonLog((line) => process.stderr.write(line), "verbose", clock.now);
+  const { kubeconfig, context } = values;
+  const choice = { kind: "kubernetes", kubeconfig, ...(context !== undefined && { context }) } as const;
+  const client = openCluster(choice, clock);
+  const store = openStore(choice, { patience: 10_000, staying: true, clock, log });
+  if (!client.ok || !store.ok) {
+    const why = client.ok ? (store.ok ? undefined : store.error) : client.error;
+    process.stderr.write(`berth webhook: ${why?.message} (${why?.hint})\n`);
+    return 1;
+  }
+  const attachments = new WatchCache({
+    client: client.value,
+    clock,
+    log,
+    resource: ATTACHMENTS,
+    project: networksOf,
+  });
+  attachments.start();
+  let pools: readonly PoolUsage[] = [];
+  const readPools = async () => {
+    const usage = await store.value.pools();
+    if (usage.ok) pools = usage.value;
+  };
+  const names = [`${values.service}.svc`, `${values.service}.svc.cluster.local`, values.service];
+  const identity = selfSigned(names, clock.now(), VALIDITY);
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  try {
+    const knowledge = () => ({ networks: [...attachments.values()].flat(), pools });
+    const server = new WebhookServer({ hostname, port: Number(port), identity, knowledge, clock, log });
+    log("verbose", "webhook serves", { address: `${hostname}:${server.port}`, service: values.service });
+    await readPools();
+    const reading = setInterval(() => void readPools(), POOLS_AGE);
+    const { configuration } = values;
+    await rotate({ client: client.value, clock, log, configuration, names, server, identity }, stop.signal);
+    clearInterval(reading);
+    await server.stop();
+    return 0;
+  } catch (error) {
+    process.stderr.write(
+      `berth webhook: ${values.listen}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+    return 1;
+  } finally {
+    await attachments.stop();
+    store.value.close();
+    client.value.close();
+  }
+}

@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { systemClock } from "../../src/clock.ts";
+import { parseCidr } from "../../src/ip/cidr.ts";
+import { ATTACHMENTS } from "../../src/kube/objects.ts";
+import { networksOf } from "../../src/lint/index.ts";
+import { openCluster } from "../../src/store/kubernetes/open.ts";
+import { bundleWith, selfSigned } from "../../src/webhook/certificate.ts";
+import { CONFIGURATIONS } from "../../src/webhook/registration.ts";
+import { judge } from "../../src/webhook/review.ts";
+import { WebhookServer } from "../../src/webhook/server.ts";
+import { until } from "../agent/agent.ts";
+import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const DAY = 86_400_000;
+
+const attachment = (name: string, ipam: object) => ({
+  apiVersion: "k8s.cni.cncf.io/v1",
+  kind: "NetworkAttachmentDefinition",
+  metadata: { name, namespace: "default" },
+  spec: {
+    config: JSON.stringify({
+      cniVersion: "1.0.0",
+      name,
+      type: "macvlan",
+      ipam: { type: "whereabouts", ...ipam },
+    }),
+  },
+});
+const nothing = { networks: [], pools: [] };
+const reviewOf = (operation: string, object: unknown, oldObject?: unknown) => ({
+  uid: "u",
+  operation,
+  object,
+  oldObject,
+});
+
+describe("judge", () => {
+  test("what lint refuses is refused with path and hint; what is well passes", () => {
+    expect(judge(reviewOf("CREATE", attachment("a", { range: "10.0.0.0/24" })), nothing)).toEqual({
+      uid: "u",
+      allowed: true,
+    });
+    const refused = judge(reviewOf("CREATE", attachment("a", { range: "10.0.0.0/33" })), nothing);
+    expect(refused).toMatchObject({ allowed: false, status: { code: 422, reason: "Invalid" } });
+    expect(refused.status?.message).toContain("spec.config: ipam.range");
+  });
+
+  test("never in the way: deletes, objects on their way out, and what was wrong before", () => {
+    const bad = attachment("a", { range: "10.0.0.0/33" });
+    expect(judge(reviewOf("DELETE", null, bad), nothing).allowed).toBe(true);
+    const leaving = { ...bad, metadata: { ...bad.metadata, deletionTimestamp: "2030-01-01T00:00:00Z" } };
+    expect(judge(reviewOf("UPDATE", leaving, bad), nothing).allowed).toBe(true);
+    const labelled = { ...bad, metadata: { ...bad.metadata, labels: { a: "b" } } };
+    const verdict = judge(reviewOf("UPDATE", labelled, bad), nothing);
+    expect([verdict.allowed, verdict.warnings?.[0]]).toEqual([
+      true,
+      expect.stringContaining("still wrong: spec.config: ipam.range"),
+    ]);
+    expect(judge(reviewOf("UPDATE", bad, attachment("a", { range: "10.0.0.0/24" })), nothing).allowed).toBe(
+      false,
+    );
+    for (const object of [null, 7, "x", {}, { kind: "NetworkAttachmentDefinition" }]) {
+      expect(() => judge(reviewOf("CREATE", object), nothing)).not.toThrow();
+    }
+  });
+});
+
+describe("warnings", () => {
+  const warningsOf = (ipam: object, knowledge: Parameters<typeof judge>[1]) => {
+    const { allowed, warnings = [] } = judge(reviewOf("CREATE", attachment("new", ipam)), knowledge);
+    expect(allowed).toBe(true);
+    return warnings;
+  };
+  const networks = networksOf(attachment("old", { range: "10.0.0.0/24", network_name: "blue" }));
+
+  test("a range that another network shares under another name; not its own earlier version", () => {
+    const known = { networks, pools: [] };
+    expect(warningsOf({ range: "10.0.0.0/16" }, known)[0]).toContain("shares addresses with default/old");
+    expect(warningsOf({ range: "10.0.0.0/16", network_name: "blue" }, known)).toEqual([]);
+    const again = attachment("old", { range: "10.0.0.0/24" });
+    expect(judge(reviewOf("UPDATE", again, again), known).warnings).toBeUndefined();
+  });
+
+  test("a gateway among the addresses, unless it is excluded", () => {
+    const ipam = { range: "10.0.0.0/24", gateway: "10.0.0.1" };
+    expect(warningsOf(ipam, nothing)[0]).toContain(
+      "the gateway 10.0.0.1 lies among the addresses of 10.0.0.0/24",
+    );
+    expect(warningsOf({ ...ipam, exclude: ["10.0.0.1/32"] }, nothing)).toEqual([]);
+    expect(warningsOf({ ...ipam, range_start: "10.0.0.10" }, nothing)).toEqual([]);
+  });
+
+  test("a pool that is nearly full", () => {
+    const range = parseCidr("10.0.0.0/24");
+    if (!range.ok) throw new Error();
+    const pools = [{ pool: { networkName: "", range: range.value }, used: 240n }];
+    expect(warningsOf({ range: "10.0.0.0/24" }, { networks: [], pools })).toEqual([
+      "ipam: 10.0.0.0/24 is 94 % full",
+    ]);
+  });
+});
+
+describe("the certificate", () => {
+  test("signs itself for the names of the service, and a bundle keeps what is valid", () => {
+    const now = Date.now();
+    const one = selfSigned(["hook.ns.svc"], now, 30);
+    const parsed = new X509Certificate(one.certificate);
+    expect(parsed.verify(parsed.publicKey)).toBe(true);
+    expect(parsed.checkIssued(parsed)).toBe(true);
+    expect([parsed.checkHost("hook.ns.svc"), parsed.checkHost("other.ns.svc")]).toEqual([
+      "hook.ns.svc",
+      undefined,
+    ]);
+    expect(Math.abs(Date.parse(parsed.validTo) - one.notAfter)).toBeLessThan(1000);
+    const two = selfSigned(["hook.ns.svc"], now, 30);
+    const both = bundleWith(two.certificate, bundleWith(one.certificate, "junk", now), now);
+    expect(both).toBe(two.certificate + one.certificate);
+    expect(bundleWith(two.certificate, both, now)).toBe(both);
+    const later = selfSigned(["hook.ns.svc"], now + 31 * DAY, 30);
+    expect(bundleWith(later.certificate, both, now + 31 * DAY)).toBe(later.certificate);
+  });
+
+  test("a renewed one is served at the same port, and the old one no longer", async () => {
+    const options = {
+      hostname: "127.0.0.1",
+      port: 0,
+      knowledge: () => nothing,
+      clock: systemClock,
+      log: () => undefined,
+    };
+    const one = selfSigned(["localhost"], Date.now(), 30);
+    const two = selfSigned(["localhost"], Date.now(), 30);
+    const server = new WebhookServer({ ...options, identity: one });
+    const ask = async (ca: string) => {
+      try {
+        const response = await fetch(`https://localhost:${server.port}/healthz`, {
+          tls: { ca },
+          keepalive: false,
+        });
+        return response.status;
+      } catch {
+        return "refused";
+      }
+    };
+    expect([await ask(one.certificate), await ask(two.certificate)]).toEqual([200, "refused"]);
+    server.renew(two);
+    await until("the new certificate is served", async () => (await ask(two.certificate)) === 200);
+    await until("the old one no longer", async () => (await ask(one.certificate)) === "refused");
+    await server.stop();
+  });
+});
+
+describe("at the API server, over TLS", () => {
+  let server: RunningApiServer;
+  let child: Bun.Subprocess | undefined;
+  beforeAll(async () => {
+    server = await startApiServer({ kind: "double", tls: true });
+  });
+  afterAll(async () => {
+    child?.kill("SIGTERM");
+    await child?.exited;
+    await server?.stop();
+  });
+
+  test("the process makes itself known, refuses, warns, and lets deletes pass", async () => {
+    const port = 20_000 + (process.pid % 20_000);
+    const opened = openCluster({ kind: "kubernetes", kubeconfig: server.kubeconfigPath }, systemClock);
+    if (!opened.ok) throw new Error(opened.error.message);
+    const api = opened.value;
+    expect((await api.create(ATTACHMENTS, attachment("before", { range: "10.0.0.0/33" }))).ok).toBe(true);
+    const rules = [
+      {
+        apiGroups: ["k8s.cni.cncf.io"],
+        apiVersions: ["v1"],
+        operations: ["CREATE", "UPDATE", "DELETE"],
+        resources: ["network-attachment-definitions"],
+      },
+    ];
+    const registered = await api.create(CONFIGURATIONS, {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "berth" },
+      webhooks: [
+        {
+          name: "networks.berth.dev",
+          clientConfig: { url: `https://127.0.0.1:${port}/validate` },
+          rules,
+          failurePolicy: "Ignore",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+        } as { name: string },
+      ],
+    });
+    expect(registered.ok).toBe(true);
+    child = Bun.spawn(
+      [
+        process.execPath,
+        MAIN,
+        "webhook",
+        "--listen",
+        `127.0.0.1:${port}`,
+        "--kubeconfig",
+        server.kubeconfigPath,
+      ],
+      {
+        stdout: "ignore",
+        stderr: Bun.file(join(server.folder, "webhook.log")),
+      },
+    );
+    await until("its certificate is in the configuration", async () => {
+      const found = await api.get(CONFIGURATIONS, { name: "berth" });
+      return found.ok && (found.value.webhooks?.[0]?.clientConfig?.caBundle ?? "") !== "";
+    });
+    const refused = await api.create(ATTACHMENTS, attachment("bad", { range: "10.0.0.0/33" }));
+    expect(refused.ok ? "" : refused.error.message).toContain("spec.config: ipam.range");
+    expect((await api.create(ATTACHMENTS, attachment("good", { range: "10.1.0.0/24" }))).ok).toBe(true);
+    expect((await api.delete(ATTACHMENTS, { name: "before", namespace: "default" })).ok).toBe(true);
+    api.close();
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+    const log = await Bun.file(join(server.folder, "webhook.log")).text();
+    expect(log).toContain('"msg":"refused","kind":"NetworkAttachmentDefinition","object":"default/bad"');
+  });
+});
