@@ -4,14 +4,17 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 BUN := $(BIN)/bun
 
-.PHONY: help demo test bench build lint format schema deploy image setup clean
+.PHONY: help demo test bench build lint format schema deploy image setup tools clean
 .DEFAULT_GOAL := help
 
 help: ## print this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: ## install the packages of the lock file and, as root, the Debian packages that tests and demo need
+setup: ## install the packages of the lock file and, as root, the Debian packages that build and demo need
 	@tools/setup.sh
+
+tools: ## install, as root, the Debian packages that only the tests use: DHCP servers, a browser, promtool
+	@tools/setup.sh tests
 
 build: setup ## make dist/berth and the plugins in dist/cni
 	@tools/build.sh dist
@@ -36,13 +39,13 @@ deploy: setup ## write deploy/crds, deploy/manifests and deploy/helm anew
 image: build ## the container image of this machine's architecture as an OCI archive, dist/berth-image.tar
 	@$(BUN) tools/image/main.ts
 
-test: build lint ## all tests; as root those with real plugins and namespaces too
+test: tools build lint ## all tests; as root those with real plugins and namespaces too
 	$(BUN) test --timeout 30000 src test tools deploy
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts
 
-bench: build ## measure Berth and the installed peers in one run; writes bench/*.md
+bench: tools build ## measure Berth and the installed peers in one run; writes bench/*.md
 	@$(BUN) bench/main.ts
 	@$(BUN) bench/dhcp-main.ts
 

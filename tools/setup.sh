@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what the other targets need: the npm packages of the lock file, and with root the Debian packages.
+# setup.sh [tests]: installs what the other targets need: the npm packages of the lock file, and with root the Debian packages;
+# with "tests" those too that only the tests use: DHCP servers, a browser, promtool.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,25 +21,28 @@ take_promtool() {
     install -m 755 usr/bin/promtool /usr/local/bin/promtool) || echo "setup: promtool stays away; its tests are left out"
   rm -rf "$folder"
 }
-if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && ! command -v promtool >/dev/null; then take_promtool; fi
+if [ "${1:-}" = tests ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && ! command -v promtool >/dev/null; then take_promtool; fi
 
 missing=()
 [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v ping >/dev/null || missing+=(iputils-ping)
 command -v clang-19 >/dev/null || missing+=(clang-19)
-command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
-[ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
-[ -x /usr/sbin/kea-dhcp4 ] || missing+=(kea-dhcp4-server)
-[ -x /usr/sbin/kea-dhcp6 ] || missing+=(kea-dhcp6-server)
-[ -x /usr/sbin/dhcpd ] || missing+=(isc-dhcp-server)
-[ -x /usr/sbin/dhcrelay ] || missing+=(isc-dhcp-relay)
+if [ "${1:-}" = tests ]; then
+  command -v openssl >/dev/null || missing+=(openssl)
+  command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+  [ -x /usr/sbin/dnsmasq ] || missing+=(dnsmasq-base)
+  [ -x /usr/sbin/kea-dhcp4 ] || missing+=(kea-dhcp4-server)
+  [ -x /usr/sbin/kea-dhcp6 ] || missing+=(kea-dhcp6-server)
+  [ -x /usr/sbin/dhcpd ] || missing+=(isc-dhcp-server)
+  [ -x /usr/sbin/dhcrelay ] || missing+=(isc-dhcp-relay)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
-  echo "setup: not root, so ${missing[*]} stay away; tests and demo with real namespaces are left out"
+  echo "setup: not root, so ${missing[*]} stay away: what needs them, or real namespaces, is left out"
 elif ! command -v apt-get >/dev/null; then
-  echo "setup: no apt-get here, so ${missing[*]} stay away; tests and demo with real namespaces are left out"
+  echo "setup: no apt-get here, so ${missing[*]} stay away: what needs them, or real namespaces, is left out"
 else
   echo "setup: installing the Debian packages ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
