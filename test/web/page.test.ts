@@ -19,6 +19,7 @@ const picture = (name: string) => ({ path: join(PICTURES, `${name}.png`) });
 const FOCUSED = 'document.activeElement?.getAttribute("aria-label") ?? ""';
 
 const isGone = (claim: Claim) => /^storage-(7|31)$/.test(claim.owner.pod.name);
+const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
 const history = async () => [
   {
     address: "10.56.0.10",
@@ -28,7 +29,7 @@ const history = async () => [
     node: "node-5",
     pool: "10.56.0.0/24",
     networkName: "",
-    from: "2030-01-02T10:00:00.000Z",
+    from: hoursAgo(339),
   },
   {
     address: "10.56.0.10",
@@ -38,8 +39,8 @@ const history = async () => [
     node: "node-1",
     pool: "10.56.0.0/24",
     networkName: "",
-    from: "2030-01-01T10:00:00.000Z",
-    until: "2030-01-02T09:00:00.000Z",
+    from: hoursAgo(900),
+    until: hoursAgo(340),
   },
 ];
 
