@@ -1,6 +1,7 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
 import type { StoreChoice } from "../config/index.ts";
+import { releaseExpired } from "../inspect/steer.ts";
 import { logOf, Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -43,8 +44,9 @@ const MAX_CONNECTIONS = 2048;
 const WATCH = 1_000;
 /** What is under way at a stop may take this long, in milliseconds. */
 const DRAIN = 12_000;
-/** Milliseconds until the history is compared with a store that was opened. */
-const RECONCILE = 2_000;
+/** Milliseconds until a store that was opened is looked after, and from then on. */
+const TEND_FIRST = 2_000;
+const TEND_AGAIN = 600_000;
 /** Counts of a pool may be this old on the metrics page, in milliseconds. */
 const POOLS_AGE = 5_000;
 
@@ -71,6 +73,7 @@ export class Agent {
   readonly #replay: Replay;
   readonly #leases: LeaseService | undefined;
   readonly #history: History | undefined;
+  readonly #tending = new Set<Timer>();
   readonly #stateDir: string;
   #watch: Timer;
   #settings: Settings;
@@ -184,6 +187,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#state = "draining";
     this.#watch.cancel();
+    for (const timer of this.#tending) timer.cancel();
     this.#listener.stop(false);
     const over = new AbortController(); // else the timer would keep the process
     const late = sleep(this.#clock, DRAIN, over.signal).then(() => "late");
@@ -223,24 +227,35 @@ export class Agent {
       log: this.#log,
       slices,
     });
-    const history = this.#history;
-    if (!opened.ok || !history) return opened;
-    const store = opened.value;
-    // Behind the calls that wait for the store.
-    this.#clock.after(RECONCILE, () => void this.#reconcile(store, history));
-    return ok(recorded(store, history));
+    if (!opened.ok) return opened;
+    // Behind the calls that wait for the store. In a cluster reservations are the reconciler's to end.
+    this.#tend(opened.value, choice.kind === "sqlite", TEND_FIRST);
+    return this.#history ? ok(recorded(opened.value, this.#history)) : opened;
   }
 
-  async #reconcile(store: Store, history: History): Promise<void> {
-    if (this.#state === "draining") return;
+  /** Compares the history with the store, and ends reservations whose time is over, now and every so often. */
+  #tend(store: Store, sweeps: boolean, after: number): void {
+    const timer = this.#clock.after(after, () => {
+      this.#tending.delete(timer);
+      void this.#tendNow(store, sweeps);
+    });
+    this.#tending.add(timer);
+  }
+
+  async #tendNow(store: Store, sweeps: boolean): Promise<void> {
     try {
       const claims = await store.claims({});
-      if (claims.ok) history.reconcile(store.name, thisNode(), claims.value);
+      if (claims.ok) this.#history?.reconcile(store.name, thisNode(), claims.value);
+      if (!sweeps) return;
+      const now = this.#clock.now();
+      const ended = await releaseExpired(this.#history ? recorded(store, this.#history) : store, now);
+      if (ended.ok && ended.value > 0)
+        this.#log("verbose", "reservations ended", { store: store.name, count: ended.value });
+      // A store that was closed is tended again when it is opened again.
+      if (this.#state === "serving" && (ended.ok || ended.error.retry === "transient"))
+        this.#tend(store, sweeps, TEND_AGAIN);
     } catch (error) {
-      this.#log("error", "the history was not compared with the store", {
-        store: store.name,
-        why: String(error),
-      });
+      this.#log("error", "a store could not be tended", { store: store.name, why: String(error) });
     }
   }
 

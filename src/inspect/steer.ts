@@ -1,11 +1,11 @@
 import type { Change, Claim } from "../allocation/claim.ts";
 import { podRef } from "../allocation/owner.ts";
 import { describePool, type Pool, samePool } from "../allocation/pool.ts";
-import { type Reservation, reservationOf, reserve } from "../allocation/reservation.ts";
+import { hasExpired, type Reservation, reservationOf, reserve } from "../allocation/reservation.ts";
 import { type Address, formatAddress } from "../ip/address.ts";
 import { contains, formatCidr, lastOf, parseCidr } from "../ip/cidr.ts";
 import { err, ok, type Result } from "../result.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreError } from "../store/store.ts";
 
 /** Which of several pools is meant; where only one fits, nothing has to be said. */
 export type PoolChoice = {
@@ -89,6 +89,20 @@ export async function carryOut(store: Store, { change }: Step): Promise<Result<v
   if (outcome?.kind === "acquired") return ok(undefined);
   if (outcome?.kind === "released" && outcome.claims.length > 0) return ok(undefined);
   return err("its holder changed meanwhile, and nothing was touched; look again");
+}
+
+/** Gives back the reservations that have ended; how many, or why the store cannot answer. */
+export async function releaseExpired(store: Store, now: number): Promise<Result<number, StoreError>> {
+  const held = await store.claims({ pod: { namespace: "", name: "" } });
+  if (!held.ok) return held;
+  const ended = held.value.filter((claim) => hasExpired(claim, now));
+  if (ended.length === 0) return ok(0);
+  // By its exact owner: one that was renewed meanwhile has another one, and stays.
+  const changes = ended.map(
+    ({ owner }) => ({ kind: "release", sandbox: owner.sandbox, ifname: owner.ifname }) as const,
+  );
+  const outcomes = await store.commit(changes);
+  return outcomes.ok ? ok(ended.length) : outcomes;
 }
 
 /** The one pool that the address lies in and the person means. */
