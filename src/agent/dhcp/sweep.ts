@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../../clock.ts";
 import type { Attachment } from "../../cni/attachments.ts";
 import type { CniError } from "../../cni/error.ts";
 import type { Log } from "../../log.ts";
+import { trimMemory } from "../../netns/trim.ts";
 import type { Result } from "../../result.ts";
 import type { LeaseBook } from "./book.ts";
 import type { Holder } from "./holder.ts";
@@ -28,6 +29,9 @@ export class Sweep {
   readonly #options: SweepOptions;
   #timer: Timer;
   #stopped = false;
+  /** Leases at the last round, and whether memory was given back since it changed. */
+  #before = -1;
+  #isTidy = false;
 
   constructor(options: SweepOptions) {
     this.#options = options;
@@ -44,10 +48,23 @@ export class Sweep {
     try {
       await this.#finishEnded();
       await this.#look();
+      this.#tidy();
     } catch (error) {
       log("error", "leases could not be looked after", { why: String(error) });
     }
     if (!this.#stopped) this.#timer = clock.after(interval, () => void this.#round());
+  }
+
+  /** Gives the memory of a burst back once it is over. */
+  #tidy(): void {
+    const { holders } = this.#options;
+    const now = holders().length;
+    if (now !== this.#before) this.#isTidy = false;
+    else if (!this.#isTidy) {
+      trimMemory();
+      this.#isTidy = true;
+    }
+    this.#before = now;
   }
 
   async #finishEnded(): Promise<void> {
