@@ -246,6 +246,15 @@ export const COMMANDS: readonly Command[] = [
     run: async (args) => (await import("./reconciler.ts")).runReconciler(args),
   },
   {
+    name: "controller",
+    group: "cluster",
+    usage: "",
+    summary: "give nodes their slices of networks with node_slice_size",
+    flags: ["--namespace", "--kubeconfig", "--context", "--metrics-address", "--log-level"],
+    ownHelp: true,
+    run: async (args) => (await import("./controller.ts")).runController(args),
+  },
+  {
     name: "operator",
     group: "cluster",
     usage: "",
