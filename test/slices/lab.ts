@@ -1,0 +1,192 @@
+import type { Acquire, Outcome } from "../../src/allocation/claim.ts";
+import { Controller } from "../../src/controller/controller.ts";
+import { parseCidr } from "../../src/ip/cidr.ts";
+import { parseRange } from "../../src/ip/range.ts";
+import { Client } from "../../src/kube/client.ts";
+import { EventRecorder } from "../../src/kube/events.ts";
+import { IP_POOLS, NODE_SLICE_POOLS } from "../../src/kube/objects.ts";
+import type { Result } from "../../src/result.ts";
+import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
+import type { Grant, SliceJournal, SliceRow } from "../../src/store/kubernetes/slices/journal.ts";
+import { readSlicePool } from "../../src/store/kubernetes/slices/slice-pools.ts";
+import { SlicedStore } from "../../src/store/kubernetes/slices/sliced-store.ts";
+import type { StoreError } from "../../src/store/store.ts";
+import { Double } from "../apiserver/double.ts";
+import { keepingCrds, NAMESPACE } from "../store/cluster.ts";
+import { VirtualClock } from "../virtual-clock.ts";
+
+/** A disk that outlives the agent. */
+export class Disk {
+  readonly rows = new Map<string, SliceRow>();
+  grants: readonly Grant[] = [];
+  /** Whether writes fail. */
+  full = false;
+
+  open(): SliceJournal {
+    return {
+      rows: () => [...this.rows.values()],
+      grants: () => this.grants,
+      write: (puts, removes) => {
+        if (this.full) throw new Error("disk full");
+        for (const { pool, offset } of removes) this.rows.delete(`${pool}/${offset}`);
+        for (const row of puts) this.rows.set(`${row.pool}/${row.offset}`, structuredClone(row));
+      },
+      keepGrants: (grants) => {
+        if (this.full) throw new Error("disk full");
+        this.grants = grants;
+      },
+      close: () => undefined,
+    };
+  }
+}
+
+/** A cluster in virtual time: the double, a controller, and nodes with their disks. */
+export class Lab {
+  readonly clock: VirtualClock;
+  readonly double: Double;
+  readonly disks = new Map<string, Disk>();
+  readonly stores = new Map<string, SlicedStore>();
+  readonly writeDelay: number;
+  readonly #lives = new Map<string, number>();
+  #stopController: AbortController | undefined;
+
+  constructor(seed = 1, writeDelay = 1_000) {
+    this.writeDelay = writeDelay;
+    this.clock = new VirtualClock(seed);
+    this.double = new Double({ clock: this.clock, crds: keepingCrds() });
+  }
+
+  client(name: string): Client {
+    const transport = this.double.connect({ client: name, latency: [1, 5] });
+    return new Client(transport, this.clock, { namespace: NAMESPACE });
+  }
+
+  startController(): void {
+    const stop = new AbortController();
+    this.#stopController = stop;
+    const client = this.client("controller");
+    const { clock } = this;
+    const log = () => undefined;
+    const events = new EventRecorder({ client, clock, log, component: "berth-controller" });
+    void new Controller({ client, clock, log, events }).run(stop.signal);
+  }
+
+  stopController(): void {
+    this.#stopController?.abort();
+  }
+
+  join(name: string): void {
+    this.double.seed({ apiVersion: "v1", kind: "Node", metadata: { name } });
+  }
+
+  attach(name: string, ipam: object): void {
+    const config = { cniVersion: "1.0.0", name, type: "macvlan", ipam: { type: "whereabouts", ...ipam } };
+    this.double.seed({
+      apiVersion: "k8s.cni.cncf.io/v1",
+      kind: "NetworkAttachmentDefinition",
+      metadata: { name, namespace: "default" },
+      spec: { config: JSON.stringify(config) },
+    });
+  }
+
+  store(node: string): SlicedStore {
+    const known = this.stores.get(node);
+    if (known) return known;
+    const disk = this.disks.get(node) ?? new Disk();
+    this.disks.set(node, disk);
+    const client = this.client(this.#lifeOf(node));
+    const parts = { client, clock: this.clock, log: () => undefined, patience: 10_000 };
+    const inner = new KubernetesStore(client, { ...parts, staying: true });
+    const journals = { exists: () => disk.rows.size > 0, open: () => disk.open() };
+    const store = new SlicedStore(inner, parts, { journals, writeDelay: this.writeDelay });
+    this.stores.set(node, store);
+    return store;
+  }
+
+  /** The process dies; its disk stays. */
+  kill(node: string): void {
+    this.double.faults.partition(this.#lifeOf(node)); // nothing of it is heard any more
+    this.stores.get(node)?.close();
+    this.stores.delete(node);
+    this.#lives.set(node, (this.#lives.get(node) ?? 0) + 1);
+  }
+
+  cutOff(node: string): void {
+    this.double.faults.partition(this.#lifeOf(node));
+  }
+
+  heal(node: string): void {
+    this.double.faults.heal(this.#lifeOf(node));
+  }
+
+  #lifeOf(node: string): string {
+    return `${node}#${this.#lives.get(node) ?? 0}`;
+  }
+
+  async add(node: string, pod: string, want: Want): Promise<Result<Outcome, StoreError>> {
+    const outcomes = await this.clock.run(this.store(node).commit([acquisition(node, pod, want)]));
+    const [outcome] = outcomes.ok ? outcomes.value : [];
+    if (!outcomes.ok) return outcomes;
+    if (!outcome) throw new Error("no outcome");
+    return { ok: true, value: outcome };
+  }
+
+  async del(node: string, pod: string): Promise<boolean> {
+    const change = { kind: "release", sandbox: `sandbox-${pod}`, ifname: "net1" } as const;
+    return (await this.clock.run(this.store(node).commit([change]))).ok;
+  }
+
+  /** `address pod` of what the API server has, ascending. */
+  entries(): string[] {
+    return this.double
+      .objects(IP_POOLS)
+      .flatMap((object) => {
+        const { range, allocations } = object.spec as {
+          range: string;
+          allocations: Record<string, { podref: string }>;
+        };
+        const cidr = parseCidr(range);
+        if (!cidr.ok) throw new Error(range);
+        return Object.entries(allocations).map(
+          ([offset, { podref }]) => `${cidr.value.base + BigInt(offset)} ${podref}`,
+        );
+      })
+      .sort();
+  }
+
+  /** `node slice` of all that is given out. */
+  slices(): string[] {
+    return this.double.objects(NODE_SLICE_POOLS).flatMap((object) => {
+      const pool = readSlicePool(object as never);
+      return (
+        pool?.slices
+          .filter(({ node }) => node !== "")
+          .map(({ node, range }) => `${node} ${range.base}/${range.prefix}`) ?? []
+      );
+    });
+  }
+}
+
+export type Want = {
+  readonly network: string;
+  readonly range: string;
+  readonly prefix: number;
+  readonly networkName?: string;
+};
+
+export function acquisition(
+  node: string,
+  pod: string,
+  { network, range, prefix, networkName = "" }: Want,
+): Acquire {
+  const parsed = parseRange(range);
+  if (!parsed.ok) throw new Error(range);
+  const { network: cidr, first, last } = parsed.value;
+  const owner = {
+    pod: { namespace: "default", name: pod, uid: `uid-${pod}` },
+    ifname: "net1",
+    sandbox: `sandbox-${pod}`,
+  };
+  const wants = [{ pool: { networkName, range: cidr }, free: [{ first, last }], slice: { network, prefix } }];
+  return { kind: "acquire", owner, node, network, overlapCheck: true, wants, now: 1 };
+}

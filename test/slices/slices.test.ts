@@ -1,0 +1,139 @@
+import { expect, test } from "bun:test";
+import type { Outcome } from "../../src/allocation/claim.ts";
+import { formatAddress } from "../../src/ip/address.ts";
+import type { Result } from "../../src/result.ts";
+import type { StoreError } from "../../src/store/store.ts";
+import { Lab, type Want } from "./lab.ts";
+
+const NET: Want = { network: "net", range: "10.5.0.0/20", prefix: 28 };
+const IPAM = { range: NET.range, node_slice_size: "/28" };
+
+function shown(result: Result<Outcome, StoreError>): string {
+  if (!result.ok) return result.error.code;
+  if (result.value.kind === "refused") return result.value.error.code;
+  return result.value.claims.map(({ address }) => formatAddress(address)).join(" ");
+}
+
+function lab(writeDelay = 1_000): Lab {
+  const made = new Lab(1, writeDelay);
+  made.attach("net", IPAM);
+  made.startController();
+  return made;
+}
+
+test("a node asks for its slice when it needs one; two nodes never get the same", async () => {
+  const cluster = lab();
+  for (const node of ["node-a", "node-b"]) cluster.join(node);
+  expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+  expect(shown(await cluster.add("node-b", "p2", NET))).toBe("10.5.0.17");
+  expect(shown(await cluster.add("node-a", "p3", NET))).toBe("10.5.0.2");
+  expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+  await cluster.clock.until(() => cluster.entries().length === 3, 5_000);
+  expect(cluster.slices()).toHaveLength(2);
+});
+
+test("a full slice is followed by another, and a full range is told at once", async () => {
+  const cluster = lab();
+  cluster.attach("small", { range: "10.9.0.0/27", node_slice_size: "/28" });
+  cluster.join("node-a");
+  const small: Want = { network: "small", range: "10.9.0.0/27", prefix: 28 };
+  const given = new Set<string>();
+  for (let pod = 0; pod < 28; pod++) given.add(shown(await cluster.add("node-a", `p${pod}`, small)));
+  expect(given.size).toBe(28);
+  const started = cluster.clock.elapsed();
+  expect(shown(await cluster.add("node-a", "one-more", small))).toBe("slices_exhausted");
+  expect(cluster.clock.elapsed() - started).toBeLessThan(500);
+  expect(await cluster.del("node-a", "p7")).toBe(true);
+  expect(shown(await cluster.add("node-a", "one-more", small))).toBe("10.9.0.8");
+});
+
+test("without a controller an ADD says so, and gets its slice once there is one", async () => {
+  const cluster = new Lab();
+  cluster.attach("net", IPAM);
+  cluster.join("node-a");
+  expect(shown(await cluster.add("node-a", "p1", NET))).toBe("store_no_slice");
+  cluster.startController();
+  expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+});
+
+test("with the API server away a node adds and deletes in its slice, and writes it when the server is back", async () => {
+  const cluster = lab();
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  cluster.cutOff("node-a");
+  const started = cluster.clock.elapsed();
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.2");
+  expect(await cluster.del("node-a", "p1")).toBe(true);
+  expect(cluster.clock.elapsed() - started).toBeLessThan(50);
+  cluster.heal("node-a");
+  await cluster.clock.until(
+    () => cluster.entries().join().endsWith("default/p2") && cluster.entries().length === 1,
+  );
+});
+
+test("a killed agent loses nothing that it answered, with the API server away or not", async () => {
+  const cluster = lab(60_000);
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  await cluster.add("node-a", "p2", NET);
+  cluster.kill("node-a");
+  cluster.cutOff("node-a");
+  expect(shown(await cluster.add("node-a", "p3", NET))).toBe("10.5.0.3");
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.2");
+  cluster.heal("node-a");
+  await cluster.clock.until(() => cluster.entries().length === 3);
+});
+
+test("a node that lost its disk learns from the API server what its slice holds, and serves no earlier", async () => {
+  const cluster = lab();
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  await cluster.clock.until(() => cluster.entries().length === 1, 5_000);
+  cluster.kill("node-a");
+  cluster.disks.delete("node-a");
+  cluster.cutOff("node-a");
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("store_unavailable");
+  cluster.heal("node-a");
+  await cluster.clock.advance(60_000);
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.2");
+});
+
+test("a full disk: nothing is given that could be forgotten", async () => {
+  const cluster = lab();
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  const disk = cluster.disks.get("node-a");
+  if (!disk) throw new Error("no disk");
+  disk.full = true;
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("store_unavailable");
+  disk.full = false;
+  expect(shown(await cluster.add("node-a", "p3", NET))).toBe("10.5.0.2");
+});
+
+test("a node cut off for more than an hour gives nothing any more", async () => {
+  const cluster = lab();
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  cluster.cutOff("node-a");
+  await cluster.clock.advance(61 * 60_000);
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("store_fenced");
+});
+
+test("an attachment that cannot be read keeps no other from its slices", async () => {
+  const cluster = lab();
+  cluster.attach("broken", { range: "10.7.0.0/33", node_slice_size: "/28" });
+  cluster.attach("other", { range: "10.8.0.0/24", node_slice_size: "28" });
+  cluster.join("node-a");
+  expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+  const other: Want = { network: "other", range: "10.8.0.0/24", prefix: 28 };
+  expect(shown(await cluster.add("node-a", "p2", other))).toBe("10.8.0.1");
+});
+
+test("written through, the API server has it before the answer", async () => {
+  const cluster = lab(0);
+  cluster.join("node-a");
+  await cluster.add("node-a", "p1", NET);
+  expect(cluster.entries()).toHaveLength(1);
+  cluster.cutOff("node-a");
+  expect(shown(await cluster.add("node-a", "p2", NET))).toBe("store_unavailable");
+});
