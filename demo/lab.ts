@@ -30,6 +30,23 @@ export class Lab {
     ip("-n", this.node, "link", "set", name, "up");
   }
 
+  /** A bridge of the node, cabled to that of the same name on another node. */
+  addBridge(name: string, other?: Lab): void {
+    ip("-n", this.node, "link", "add", name, "type", "bridge");
+    ip("-n", this.node, "link", "set", name, "up");
+    if (other === undefined) return;
+    const [near, far] = [`out-${other.#tag}`, `out-${this.#tag}`];
+    ip("-n", this.node, "link", "add", near, "type", "veth", "peer", "name", far, "netns", other.node);
+    ip("-n", this.node, "link", "set", near, "master", name, "up");
+    ip("-n", other.node, "link", "set", far, "master", name, "up");
+  }
+
+  /** Names of the links in the namespace of the node or of a pod. */
+  linksOf(namespace: string): string[] {
+    const links: { ifname: string }[] = JSON.parse(ip("-n", namespace, "-j", "link", "show"));
+    return links.map(({ ifname }) => ifname);
+  }
+
   /** The addresses that an interface of a pod really carries. */
   addressesOf(pod: string, ifname: string): string[] {
     type Link = { addr_info: { local: string }[] };

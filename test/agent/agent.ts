@@ -24,9 +24,11 @@ export async function until(
 export class TestAgent {
   readonly folder: string;
   readonly socket: string;
+  readonly node: string;
   #child: Bun.Subprocess | undefined;
 
-  constructor() {
+  constructor(node = "node-a") {
+    this.node = node;
     this.folder = mkdtempSync(join(tmpdir(), "berth-agent-"));
     this.socket = join(this.folder, "agent.sock");
   }
@@ -54,7 +56,7 @@ export class TestAgent {
     const metrics = more.includes("--metrics-address") ? [] : ["--metrics-address", "off"];
     const where = ["--socket", this.socket, "--state-dir", join(this.folder, "state")];
     this.#child = Bun.spawn([BERTH, "agent", ...where, ...metrics, ...more], {
-      env: { PATH: process.env.PATH, NODENAME: "node-a" },
+      env: { PATH: process.env.PATH, NODENAME: this.node },
       stdout: "ignore",
       stderr: Bun.file(join(this.folder, "log")),
     });
@@ -79,7 +81,7 @@ export class TestAgent {
 
   /** For a plugin that is to find this agent. */
   get env(): Record<string, string> {
-    return { BERTH_SOCKET: this.socket, BERTH_STATE_DIR: join(this.folder, "state"), NODENAME: "node-a" };
+    return { BERTH_SOCKET: this.socket, BERTH_STATE_DIR: join(this.folder, "state"), NODENAME: this.node };
   }
 
   async dispose(): Promise<void> {
