@@ -1,8 +1,12 @@
 import type { Acquire } from "../../src/allocation/claim.ts";
 import { Client } from "../../src/kube/client.ts";
+import { EventRecorder } from "../../src/kube/events.ts";
 import { NODES, PODS } from "../../src/kube/objects.ts";
 import { Knowledge } from "../../src/reconciler/knowledge.ts";
+import { ReconcilerMetrics } from "../../src/reconciler/metrics.ts";
 import { type Pass, Passes } from "../../src/reconciler/pass.ts";
+import { Reconciler } from "../../src/reconciler/reconciler.ts";
+import { Schedule } from "../../src/reconciler/schedule.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import type { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import { Double, type DoubleOptions } from "../apiserver/double.ts";
@@ -28,7 +32,10 @@ export class Trial {
   readonly store: KubernetesStore;
   readonly passes: Passes;
   readonly knowledge: Knowledge;
+  /** The reconciler's. */
   readonly client: Client;
+  /** Of kubelets and people, which faults of the reconciler's do not meet. */
+  readonly people: Client;
 
   constructor(seed = 1, options: DoubleOptions = {}) {
     this.clock = new VirtualClock(seed);
@@ -37,6 +44,7 @@ export class Trial {
     this.client = new Client(this.double.connect({ client: "reconciler" }), this.clock, {
       namespace: NAMESPACE,
     });
+    this.people = new Client(this.double.connect({ client: "people" }), this.clock, { namespace: NAMESPACE });
     this.knowledge = new Knowledge({ client: this.client, clock: this.clock, log: () => undefined });
     this.passes = new Passes({
       client: this.client,
@@ -72,7 +80,7 @@ export class Trial {
   }
 
   async status(name: string, status: object, namespace = "default"): Promise<void> {
-    const done = this.client.patch(
+    const done = this.people.patch(
       PODS,
       { namespace, name },
       { type: "merge", patch: { status } },
@@ -99,7 +107,7 @@ export class Trial {
 
   async nodeReady(name: string, ready: string): Promise<void> {
     const patch = { status: { conditions: [{ type: "Ready", status: ready }] } };
-    const done = this.client.patch(NODES, { name }, { type: "merge", patch }, { subresource: "status" });
+    const done = this.people.patch(NODES, { name }, { type: "merge", patch }, { subresource: "status" });
     const result = await this.clock.run(done);
     if (!result.ok) throw new Error(result.error.message);
   }
@@ -156,6 +164,22 @@ export class Trial {
     return new Passes({ client, clock, knowledge, grace: GRACE });
   }
 
+  /** Runs the reconciler as its process does, until the function that is returned is called. */
+  start(expression = "*/5 * * * *"): () => Promise<void> {
+    const { client, clock } = this;
+    const log = () => undefined;
+    const schedule = new Schedule({ mounted: () => expression, flatFile: () => undefined }, log);
+    const events = new EventRecorder({ client, clock, log, component: "berth-reconciler" });
+    const metrics = new ReconcilerMetrics(schedule, () => true);
+    const reconciler = new Reconciler({ client, clock, log, schedule, events, metrics, grace: GRACE });
+    const stop = new AbortController();
+    const running = reconciler.run(stop.signal);
+    return () => {
+      stop.abort();
+      return this.clock.run(running);
+    };
+  }
+
   /** A write past faults and latency, at once. */
   raw(method: "PATCH" | "POST", path: string, body: object): void {
     const root = `/apis/whereabouts.cni.cncf.io/v1alpha1/namespaces/${NAMESPACE}`;
@@ -169,6 +193,8 @@ export class Trial {
     const wire = this.double.connect({ client: "people" });
     const headers = { accept: "application/json" };
     const answer = await this.clock.run(wire.request({ method: "DELETE", path, headers }, 10_000));
-    if (!answer.ok || answer.value.status >= 300) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    // One that has ended is gone at the first word.
+    const isGone = answer.ok && (answer.value.status < 300 || answer.value.status === 404);
+    if (!isGone) throw new Error(`${path}: ${JSON.stringify(answer)}`);
   }
 }
