@@ -267,6 +267,34 @@ describe("reservations", () => {
     },
   );
 
+  test("one that was written after it was judged stays", async () => {
+    const t = await trial();
+    reservation(t, "10.0.0.7", "default/gone");
+    await t.pass();
+    await t.clock.advance(GRACE);
+    const run = () =>
+      t.raw("PATCH", "overlappingrangeipreservations/10.0.0.7", { spec: { containerid: "another" } });
+    const call = {
+      client: "reconciler",
+      resource: "overlappingrangeipreservations",
+      verb: "delete",
+    } as const;
+    t.double.faults.plant({ ...call, times: 1 }, { do: "run", run });
+    expect((await t.pass()).results.map(({ mended }) => mended.kind)).toEqual(["changed"]);
+    expect(reservationsOf(t.double)).toHaveLength(1);
+  });
+
+  test("of one owner's address in two pools: it stays while one of them is in use", async () => {
+    const t = await trial();
+    const uid = await t.pod("web");
+    await t.add("web", { uid });
+    await t.add("web", { uid: "earlier", range: "10.0.0.0/16", overlapCheck: false, node: "node-a" });
+    expect(held(t)).toBe(2);
+    await t.twice();
+    expect(entriesOf(t.double)).toEqual([expect.stringContaining("10.0.0.0-24")]);
+    expect(reservationsOf(t.double)).toHaveLength(1);
+  });
+
   test("names of networks are no obstacle (whereabouts deleted all reservations of named networks)", async () => {
     const t = await trial();
     for (const [index, networkName] of ["blue", "Blue_net", "a-1", "x".repeat(250)].entries()) {
