@@ -129,7 +129,8 @@ function holder(at: number): IPAllocation {
   return { id: `held-${at}`, podref: `bench/held-${at}`, ifname: "net1" };
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+/** The lines of a process. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of stream) {

@@ -12,6 +12,7 @@ import { measureCrowd } from "./crowd.ts";
 import { describeMachine } from "./machine.ts";
 import { measureMemory } from "./memory.ts";
 import { measureSizes } from "./pools.ts";
+import { measureReconcile } from "./reconcile.ts";
 import { renderResults } from "./results.ts";
 import { measureCalls } from "./single.ts";
 
@@ -40,10 +41,12 @@ async function main(): Promise<void> {
     const cluster = await measureCluster(folder, progress);
     progress(`pools with ${SIZES.join(", ")} addresses held`);
     const sizes = await measureSizes(folder, SIZES, RUNS);
+    progress("reconciling a large cluster");
+    const reconcile = await measureReconcile(folder);
     progress("allocation in memory");
     const memory = await measureMemory(HELD_IN_MEMORY, MEMORY_CALLS);
     const machine = describeMachine();
-    const figures = { calls, crowd, sizes, memory, agent, cluster };
+    const figures = { calls, crowd, sizes, memory, agent, cluster, reconcile };
     const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, ...figures });
     writeFileSync(join(import.meta.dir, "RESULTS.md"), text);
     process.stdout.write(text);

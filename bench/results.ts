@@ -5,6 +5,8 @@ import { compare, type Ratio } from "./compare.ts";
 import type { CrowdRow } from "./crowd.ts";
 import type { RateRow } from "./memory.ts";
 import type { SizeRow } from "./pools.ts";
+import type { ReconcileRow } from "./reconcile.ts";
+import { renderReconcile } from "./reconcile-results.ts";
 import type { CallRow } from "./single.ts";
 
 export type Results = {
@@ -17,6 +19,7 @@ export type Results = {
   memory: readonly RateRow[];
   agent: readonly MemoryRow[];
   cluster: ClusterFigures;
+  reconcile: readonly ReconcileRow[];
 };
 
 const SIZE_GOAL = 1.2;
@@ -34,7 +37,7 @@ const LEAK_GOAL = 1.1;
 
 /** The page bench/RESULTS.md. Who is ahead follows from the figures, not from us. */
 export function renderResults(results: Results): string {
-  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent, cluster } = results;
+  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent, cluster, reconcile } = results;
   const ratios = compare(calls, crowd);
   return `# Figures
 
@@ -72,7 +75,7 @@ ${table(
 Goal: at least ${RATE_GOAL.toLocaleString("en")} ADDs a second.
 
 ${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}
-${renderCluster(cluster)}`;
+${renderCluster(cluster)}${renderReconcile(reconcile)}`;
 }
 
 function callRow({ what, figures }: CallRow): string[] {

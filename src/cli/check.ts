@@ -1,13 +1,31 @@
 import { parseArgs } from "node:util";
 import { type Finding, findingsOf } from "../inspect/findings.ts";
+import { err, ok, type Result } from "../result.ts";
+import { checkCluster } from "./check-cluster.ts";
+import { openCluster } from "./cluster.ts";
+import { readDuration } from "./duration.ts";
 import { knownNetworks, NETWORK_HELP, NETWORK_OPTIONS } from "./networks.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
-import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+import {
+  chosenSource,
+  openSource,
+  SOURCE_HELP,
+  SOURCE_OPTIONS,
+  type SourceOptions,
+  storeFailed,
+} from "./source.ts";
 
 const HELP = `usage: berth check [OPTIONS]
+       berth import [OPTIONS]
 
 Looks for what is inconsistent or about to be: addresses held twice, outside their pool, excluded or the gateway; what an
-earlier sandbox left behind; reservations that have ended; pools that are full. Changes nothing.
+earlier sandbox left behind; reservations that have ended; pools that are full. In a cluster also: what pods that are gone left behind, reservations without
+allocation and allocations without, objects and slices that mean nothing. import says besides what there is that
+Berth takes over from whereabouts; nothing needs to be converted. Changes nothing unless told to.
+
+  --repair             mends what berth reconcile would: says what, and with --yes does it
+  --yes                does it
+  --grace DURATION     between the two looks of a repair     60s
 
 ${SOURCE_HELP}${NETWORK_HELP}${OUTPUT_HELP}
 Exit codes: 0 nothing or warnings only; 1 errors were found, or it cannot be looked; 2 wrong usage.
@@ -17,6 +35,9 @@ const OPTIONS = {
   ...SOURCE_OPTIONS,
   ...NETWORK_OPTIONS,
   ...OUTPUT_OPTIONS,
+  repair: { type: "boolean", default: false },
+  yes: { type: "boolean", default: false },
+  grace: { type: "string", default: "60s" },
   help: { type: "boolean", default: false },
 } as const;
 
@@ -35,8 +56,8 @@ const LISTING: Listing<Finding> = {
   ],
 };
 
-/** `berth check`: what is inconsistent. */
-export async function runCheck(args: string[]): Promise<number> {
+/** `berth check`: what is inconsistent. `berth import`: the same, and what there is. */
+export async function runCheck(args: string[], isImport = false): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
     process.stdout.write(HELP);
@@ -46,8 +67,7 @@ export async function runCheck(args: string[]): Promise<number> {
   if (output === undefined) return 2;
   const networks = await knownNetworks(values.networks, values);
   if (!networks.ok) {
-    process.stderr.write(`berth check: ${networks.error}\n`);
-    return 1;
+    return complain(networks.error, 1);
   }
   const store = openSource(values, "look");
   if (!store.ok) return storeFailed(store.error);
@@ -56,13 +76,64 @@ export async function runCheck(args: string[]): Promise<number> {
   store.value.close();
   if (!claims.ok) return storeFailed(claims.error);
   if (!pools.ok) return storeFailed(pools.error);
-  const found = findingsOf({
-    claims: claims.value,
-    pools: pools.value,
-    networks: networks.value,
-    now: Date.now(),
-  });
+  const cluster = await lookAtCluster(values, isImport);
+  if (!cluster.ok) return complain(cluster.error, 1);
+  const found = [
+    ...findingsOf({
+      claims: claims.value,
+      pools: pools.value,
+      networks: networks.value,
+      now: Date.now(),
+    }),
+    ...cluster.value,
+  ];
   const style = { colours: colourful(), headers: !values["no-headers"] };
   process.stdout.write(await renderListing(found, LISTING, output, style));
   return found.some(({ severity }) => severity === "error") ? 1 : 0;
+}
+
+type ClusterOptions = SourceOptions & {
+  readonly repair: boolean;
+  readonly yes: boolean;
+  readonly grace: string;
+};
+
+/** Findings that need pods and objects; none where the claims are a host's. */
+async function lookAtCluster(
+  options: ClusterOptions,
+  isImport: boolean,
+): Promise<Result<readonly Finding[], string>> {
+  const grace = readDuration(options.grace);
+  if (grace === undefined) return err(`--grace: ${JSON.stringify(options.grace)} is no duration such as 60s`);
+  const choice = chosenSource(options);
+  if (choice.kind !== "kubernetes") {
+    return options.repair || isImport
+      ? err("there is nothing to import or repair on a host's database")
+      : ok([]);
+  }
+  const { kubeconfig, context } = choice;
+  const client = openCluster("berth-check", { context, ...(kubeconfig !== "" && { kubeconfig }) });
+  if (!client.ok) return client;
+  const checked = await checkCluster(client.value, options.repair && options.yes ? grace : undefined);
+  client.value.close();
+  if (!checked.ok) return err(`${checked.error.message} (${checked.error.hint})`);
+  const { findings, counts, mended } = checked.value;
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  if (isImport) {
+    const { pools, allocations, withUid, reservations, pods } = counts;
+    say(
+      `${pools} pools, ${allocations} allocations (${withUid} with the uid of their pod), ${reservations} reservations, ${pods} pods`,
+    );
+    say("All of it is used as it is: agents read and write the objects of whereabouts.");
+  }
+  for (const { action, address, object, outcome } of mended)
+    say(`${action} ${address} ${object}: ${outcome}`);
+  if (options.repair && !options.yes)
+    say("Nothing was changed: --yes repairs what berth reconcile --dry-run lists.");
+  return ok(findings);
+}
+
+function complain(why: string, exit: number): number {
+  process.stderr.write(`berth check: ${why}\n`);
+  return exit;
 }

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
-import { sleep, systemClock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
 import type { ApiError, KubeClient } from "../kube/api.ts";
 import { Confirmation } from "../reconciler/confirm.ts";
 import { type CaseRecord, caseRecord, WHY } from "../reconciler/describe.ts";
 import { Knowledge } from "../reconciler/knowledge.ts";
-import { Passes } from "../reconciler/pass.ts";
 import { type Remark, survey } from "../reconciler/survey.ts";
+import { mend } from "./check-cluster.ts";
 import { openCluster } from "./cluster.ts";
 import { readDuration } from "./duration.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
@@ -78,7 +78,7 @@ export async function runReconcile(args: string[]): Promise<number> {
     const synced = await knowledge.whenSynced(SYNC);
     if (!synced.ok) return failed(synced.error);
     const found = values.once
-      ? await mend(client.value, knowledge, grace)
+      ? await repair(client.value, knowledge, grace)
       : await look(client.value, knowledge);
     if (!found.ok) return failed(found.error);
     const style = { colours: colourful(), headers: !values["no-headers"] };
@@ -108,20 +108,16 @@ async function look(client: KubeClient, knowledge: Knowledge): Promise<Found> {
   return { ok: true, records, remarks };
 }
 
-async function mend(client: KubeClient, knowledge: Knowledge, grace: number): Promise<Found> {
-  const passes = new Passes({ client, clock: systemClock, knowledge, grace });
-  const first = await passes.run();
-  if (first.survey.cases.length > 0) await sleep(systemClock, grace);
-  const second = await passes.run();
-  if (second.error) return { ok: false, error: second.error };
-  const results = [...first.results, ...second.results];
-  const tried = new Set(results.map(({ one }) => one.key));
-  const waiting = second.survey.cases.filter(({ key }) => !tried.has(key));
+async function repair(client: KubeClient, knowledge: Knowledge, grace: number): Promise<Found> {
+  const pass = await mend(client, knowledge, grace);
+  if (pass.error) return { ok: false, error: pass.error };
+  const tried = new Set(pass.results.map(({ one }) => one.key));
+  const waiting = pass.survey.cases.filter(({ key }) => !tried.has(key));
   const records = [
-    ...results.map(({ one, mended }) => caseRecord(one, mended.kind)),
+    ...pass.results.map(({ one, mended }) => caseRecord(one, mended.kind)),
     ...waiting.map((one) => caseRecord(one, "waiting")),
   ];
-  return { ok: true, records, remarks: second.survey.remarks };
+  return { ok: true, records, remarks: pass.survey.remarks };
 }
 
 function failed({ message, hint }: ApiError): number {

@@ -20,7 +20,14 @@ export type Finding = {
     | "several_sandboxes"
     | "reservation_expired"
     | "pool_full"
-    | "pool_nearly_full";
+    | "pool_nearly_full"
+    | "stranded"
+    | "reservation_without_allocation"
+    | "allocation_without_reservation"
+    | "owner_unknown"
+    | "node_down"
+    | "unreadable"
+    | "slice_wrong";
   /** What it is about: an address, a pool, a pod. */
   readonly subject: string;
   readonly message: string;

@@ -5,18 +5,19 @@ const PAGE = 500;
 
 /**
  * All objects of a kind, in pages, as of one version (that of the first page). If the server has forgotten that version half-way,
- * all are asked for at once. `timeout` is for each page.
+ * all are asked for at once. `timeout` is for each page. `slim` cuts down each object as its page
+ * arrives.
  */
 export async function listAll<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
-  options: Omit<ListOptions, "continue"> = {},
+  { slim, ...options }: Omit<ListOptions, "continue"> & { readonly slim?: (object: T) => T } = {},
 ): Answer<Page<T>> {
   const limit = options.limit ?? PAGE;
   const items: T[] = [];
   let page = await client.list(resource, { ...options, limit });
   while (page.ok) {
-    for (const item of page.value.items) items.push(item);
+    for (const item of page.value.items) items.push(slim ? slim(item) : item);
     const { continue: more, resourceVersion } = page.value;
     if (more === undefined) return ok({ items, resourceVersion });
     page = await client.list(resource, { ...options, limit, continue: more });

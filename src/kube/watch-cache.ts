@@ -28,6 +28,11 @@ export type CacheOptions<T extends KubeObject, V> = {
   readonly fieldSelector?: string;
   /** Spec and status never come over the wire. */
   readonly metadataOnly?: boolean;
+  /**
+   * For kinds with tens of thousands of objects: each page of a list is cut down to what `project` and the cache read (name,
+   * namespace, uid, version), and the first list comes in pages too, which lists from the server's cache do not.
+   */
+  readonly slim?: (object: T) => T;
   /** What is kept of an object, so that memory holds no more than is used; undefined: nothing, as if it did not exist. */
   readonly project: (object: T) => V | undefined;
 };
@@ -167,7 +172,7 @@ export class WatchCache<T extends KubeObject, V> {
   }
 
   async #list(): Answer<void> {
-    const { client, resource, clock } = this.#options;
+    const { client, resource, clock, slim } = this.#options;
     const startedAt = clock.elapsed();
     const deletes = this.#objects.startList();
     const listed = await listAll(client, resource, {
@@ -175,7 +180,8 @@ export class WatchCache<T extends KubeObject, V> {
       signal: this.#stop.signal,
       ...this.#scope,
       // The first time what the server has at hand will do; later it must not be older than what is known.
-      ...(!this.#isSynced && { resourceVersion: "0" }),
+      ...(!this.#isSynced && !slim && { resourceVersion: "0" }),
+      ...(slim && { slim }),
     });
     if (!listed.ok) return listed;
     const { items, resourceVersion } = listed.value;

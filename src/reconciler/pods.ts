@@ -30,7 +30,7 @@ export class Pods {
 
   constructor({ client, clock, log, node }: PodsOptions) {
     const here = node === undefined ? [] : [`spec.nodeName=${node}`];
-    const base = { client, clock, log, resource: PODS, metadataOnly: true } as const;
+    const base = { client, clock, log, resource: PODS, metadataOnly: true, slim } as const;
     // There is no "or" in a selector, but the phases that are not ended are few: whatever is none of them is looked at.
     const ended = ["Pending", "Running", "Unknown"].map((phase) => `status.phase!=${phase}`);
     const [selector] = here;
@@ -92,6 +92,23 @@ export function livePodOf({ metadata, status }: Pod): LivePod {
   const known = knownOf(metadata);
   const pod = typeof known === "string" ? { uid: known } : known;
   return { ...pod, ended: status?.phase === "Succeeded" || status?.phase === "Failed" };
+}
+
+/** A pod without labels, owners and most annotations. */
+function slim({ apiVersion, kind, metadata }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, annotations } = metadata;
+  const configHash = annotations?.[CONFIG_HASH];
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(configHash !== undefined && { annotations: { [CONFIG_HASH]: configHash } }),
+    },
+  };
 }
 
 function knownOf({ uid = "", annotations }: ObjectMeta): Known {
