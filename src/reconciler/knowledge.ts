@@ -38,7 +38,7 @@ export class Knowledge implements Facts {
     const { client, clock, log } = options;
     this.#clock = clock;
     this.state = new State(new Claimed(clock));
-    this.source = new CachedSource(client, clock, this.state, log);
+    this.source = new CachedSource(client, clock, this.state, log, { paged: true });
     this.pods = new Pods(options);
     this.#nodes = new WatchCache({ client, clock, log, resource: NODES, project: nodeStateOf });
     this.#attachments = new WatchCache({ client, clock, log, resource: ATTACHMENTS, project: networksOf });

@@ -27,7 +27,8 @@ export class CachedSource implements Source, Sink {
   readonly #reservations: WatchCache<OverlappingRangeIPReservation, OverlappingRangeIPReservation>;
   readonly #reader: Reader;
 
-  constructor(client: KubeClient, clock: Clock, state: State, log: Log) {
+  /** `paged`: for whoever holds the reservations of a whole cluster and has little memory; costs the server more. */
+  constructor(client: KubeClient, clock: Clock, state: State, log: Log, { paged = false } = {}) {
     const { namespace } = client;
     this.#clock = clock;
     this.#namespace = namespace;
@@ -40,6 +41,7 @@ export class CachedSource implements Source, Sink {
       namespace,
       resource: RESERVATIONS,
       project: whole,
+      ...(paged && { slim: bare }),
     });
     this.#reader = new Reader(client, clock, state, this);
     this.#pools.onChange((change) =>
@@ -135,6 +137,28 @@ export class CachedSource implements Source, Sink {
 
 function whole<T extends KubeObject>(object: T): T {
   return object;
+}
+
+/** A reservation without what the server keeps for itself. */
+function bare({
+  apiVersion,
+  kind,
+  metadata,
+  spec,
+}: OverlappingRangeIPReservation): OverlappingRangeIPReservation {
+  const { name, namespace, uid, resourceVersion, annotations } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...(annotations !== undefined && { annotations }),
+    },
+    spec,
+  };
 }
 
 function follow<T>(change: Change<T>, put: (object: T) => void, drop: (object: T) => void): void {
