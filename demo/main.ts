@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { renderTable } from "../src/cli/table.ts";
 import { Attachments, type Pod } from "./attachments.ts";
 import { Lab } from "./lab.ts";
+import { showStranded } from "./stranded.ts";
 
 const BRIDGE_PLUGIN = "/usr/lib/cni/bridge";
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -32,6 +33,9 @@ async function main(): Promise<void> {
         `Berth demo, reduced: ${why}. No namespaces, no bridge, no ping: only what the IPAM plugin answers.`,
       );
     await show(new Attachments(join(folder, "ipam.db"), lab), lab);
+    step("Pods that go without DEL: the reconciler (the cluster here is the small API server of the tests)");
+    await showStranded(say);
+    say("Done: every address is back, and the demo has removed its namespaces and files.");
   } finally {
     lab?.dispose();
     rmSync(folder, { recursive: true });
@@ -77,7 +81,6 @@ async function show(attachments: Attachments, lab: Lab | undefined): Promise<voi
   const left = await attachments.berth("show");
   say(left);
   if (!left.startsWith("No address is held")) throw new Error("addresses are left");
-  say("Done: every address is back, and the demo has removed its namespaces and files.");
 }
 
 function row({ name, ifname, addresses, ms }: Pod): string[] {
