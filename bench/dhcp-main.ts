@@ -93,7 +93,7 @@ ${table(
 Goal ${verdict(holding.memory <= MEMORY_GOAL)}. ${failed} calls failed; ${left} leases were left at the server a second after the last DEL.
 
 ## One renewal
-${renewal.toFixed(1)} frames on the wire: the question to the server, its answer, nothing else.
+${renewal.toFixed(1)} frames on the wire: the question to the server, its answer, and ARP of the server's own kernel.
 `;
 }
 
