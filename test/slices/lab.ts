@@ -97,7 +97,8 @@ export class Lab {
     const client = this.client(this.#lifeOf(node));
     const parts = { client, clock: this.clock, log: () => undefined, patience: 10_000 };
     const inner = new KubernetesStore(client, { ...parts, staying: true });
-    const journals = { exists: () => disk.rows.size > 0, open: () => disk.open() };
+    const exists = () => disk.rows.size > 0;
+    const journals = { exists, open: () => disk.open() };
     const store = new SlicedStore(inner, parts, { journals, writeDelay: this.writeDelay });
     this.stores.set(node, store);
     return store;
