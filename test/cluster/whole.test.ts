@@ -7,7 +7,7 @@ import type { KubeClient } from "../../src/kube/api.ts";
 import { connect } from "../../src/kube/connect.ts";
 import { loadKubeconfig } from "../../src/kube/kubeconfig.ts";
 import { ATTACHMENTS, IP_POOLS, NETWORKS, RESERVATIONS } from "../../src/kube/objects.ts";
-import { until } from "../agent/agent.ts";
+import { BERTH, until } from "../agent/agent.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 import { MAIN_PLUGINS } from "../system/plugin.ts";
 import { BRIDGE, Kubelet, must } from "./kubelet.ts";
@@ -90,6 +90,12 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     await until(`held by ${pods}`, async () => Bun.deepEquals(await held(), wanted), 20_000);
   };
 
+  const berth = async (...args: string[]): Promise<{ exit: number; text: string }> => {
+    const command = [BERTH, ...args, "--kubeconfig", server.kubeconfigPath];
+    const child = Bun.spawn(command, { stdout: "pipe", stderr: "inherit" });
+    return { text: await new Response(child.stdout).text(), exit: await child.exited };
+  };
+
   const storage = () => ({
     name: "storage",
     type: "Raw",
@@ -133,6 +139,21 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     await untilHeld("a1", "a2", "b1", "b2");
     for (const address of [...(given[1] ?? []), ...(given[2] ?? [])])
       expect(await nodeA.lab.ping("a1", address)).toContain("ms");
+
+    // What people ask of this cluster is answered with a table.
+    const asked = await Promise.all([
+      berth("pools"),
+      berth("show"),
+      berth("nodes"),
+      berth("top", "pods"),
+      berth("check"),
+      berth("explain", "default/a1"),
+    ]);
+    const words = ["10.61.0.0/24", "default/b2", "node-b", "default/a2", "", "10.61.0."];
+    for (const [index, { exit, text }] of asked.entries()) {
+      expect(exit, text).toBe(0);
+      expect(text).toContain(words[index] ?? "");
+    }
 
     await nodeA.end("a1", netconf);
     await untilHeld("a2", "b1", "b2");
