@@ -1,4 +1,4 @@
-import { dlopen, type FFIFunction, type Pointer, ptr, read } from "bun:ffi";
+import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
 
 /** Functions of libc, of glibc or of musl. */
 export function openLibc<S extends Record<string, FFIFunction>>(symbols: S) {
@@ -18,7 +18,6 @@ const libc = openLibc({
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
-  madvise: { args: ["ptr", "u64", "i32"], returns: "i32" },
   abort: { args: [], returns: "void" },
   __errno_location: { args: [], returns: "ptr" },
 });
@@ -28,7 +27,6 @@ const CLONE_NEWNET = 0x4000_0000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const MSG_DONTWAIT = 0x40;
-const MADV_DONTNEED = 4;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -85,11 +83,6 @@ export function recv(descriptor: number, buffer: Uint8Array): Uint8Array | undef
 /** The address of bytes in memory, for structures that hold it. They must live until the call is over. */
 export function addressInMemory(bytes: Uint8Array): number {
   return ptr(bytes);
-}
-
-/** Unmaps pages of a file until they are used again (MADV_DONTNEED); only for mappings that nobody can write to. */
-export function forgetPages(start: number, length: number): void {
-  libc.madvise(start as Pointer, length, MADV_DONTNEED);
 }
 
 /** Ends the process at once: SIGABRT. */

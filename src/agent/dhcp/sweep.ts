@@ -2,7 +2,6 @@ import type { Clock, Timer } from "../../clock.ts";
 import type { Attachment } from "../../cni/attachments.ts";
 import type { CniError } from "../../cni/error.ts";
 import type { Log } from "../../log.ts";
-import { trimMemory } from "../../netns/trim.ts";
 import type { Result } from "../../result.ts";
 import type { LeaseBook } from "./book.ts";
 import type { Holder } from "./holder.ts";
@@ -61,7 +60,7 @@ export class Sweep {
     const now = holders().length;
     if (now !== this.#before) this.#isTidy = false;
     else if (!this.#isTidy) {
-      trimMemory();
+      Bun.gc(true);
       this.#isTidy = true;
     }
     this.#before = now;
