@@ -15,7 +15,7 @@ export async function ask(
   const send = (connection: Bun.Socket) => {
     sent += Math.max(0, connection.write(request.subarray(sent)));
   };
-  const timer = clock.after(call.timeout, () => resolve(`no answer within ${call.timeout} ms`));
+  const timer = clock.after(call.timeout, () => resolve(`no answer within ${Math.round(call.timeout)} ms`));
   const connecting = Bun.connect({
     unix: socket,
     socket: {

@@ -231,6 +231,12 @@ describe("what is tried again", () => {
     expect(clock.elapsed()).toBeLessThanOrEqual(1_500);
   });
 
+  test("a time-out that is a difference of two clock readings is told in whole milliseconds", async () => {
+    double.faults.plant({ verb: "create" }, { do: "hang" });
+    const failed = await error(client.create(IP_POOLS, pool(), { timeout: 299.7980959999995 }));
+    expect(failed.message).toEndWith("no answer within 300 ms");
+  });
+
   test("nothing after the caller's abort", async () => {
     double.gateway.stop();
     const stop = new AbortController();

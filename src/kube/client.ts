@@ -221,7 +221,7 @@ function isRepeatable(error: ApiError, subject: Subject): boolean {
 /** A time-out of one attempt says how long the whole took. */
 function ofWhole(error: ApiError, subject: Subject, timeout: number): ApiError {
   return error.code === "timeout"
-    ? { ...error, message: `${what(subject)}: no answer within ${timeout} ms` }
+    ? { ...error, message: `${what(subject)}: no answer within ${Math.round(timeout)} ms` }
     : error;
 }
 

@@ -267,7 +267,7 @@ export class WatchCache<T extends KubeObject, V> {
       code: "timeout",
       retry: "transient",
       maybeDone: false,
-      message: `list ${resource.kind}: no answer within ${timeout} ms`,
+      message: `list ${resource.kind}: no answer within ${Math.round(timeout)} ms`,
       hint: `check that ${client.server} is up and not overloaded`,
     };
   }
