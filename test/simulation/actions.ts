@@ -57,6 +57,16 @@ function carryOut(world: World, action: Action): boolean {
       world.double.gateway.stop();
       world.time.after(action.ms, () => world.double.gateway.start());
       return true;
+    case "crash_control": {
+      const control = world.controls.get(action.replica);
+      control?.crash();
+      world.time.after(action.ms, () => control?.start());
+      return control !== undefined;
+    }
+    case "partition":
+      if (!world.machines.has(action.node) && !world.controls.has(action.node)) return false;
+      world.partition(action.node, action.ms);
+      return true;
     case "compact":
       world.double.gateway.server.cluster.store.compact();
       return true;
@@ -103,9 +113,6 @@ function actOnNode(world: World, action: Extract<Action, { node: string }>): boo
       if (action.old) machine.restoreSnapshot();
       world.addNode(machine.name);
       machine.boot();
-      return true;
-    case "partition":
-      world.partition(machine.name, action.ms);
       return true;
     case "set_clock":
       machine.drift.offset += action.ms;

@@ -11,5 +11,7 @@ import type { Process } from "./process.ts";
 export type Defect = {
   readonly wire?: (wire: Transport, process: Process) => Transport;
   readonly storage?: (storage: JournalStorage) => JournalStorage;
+  /** Milliseconds between the reconciler's looks. */
+  readonly grace?: number;
   readonly store?: (store: Store, call: CallFrame) => Store;
 };

@@ -86,10 +86,6 @@ export class Ledger {
     );
   }
 
-  get holdings(): readonly Holding[] {
-    return [...this.#bySandbox.values()].flat();
-  }
-
   /** The runtime has a result: from now on the interface carries the addresses. */
   begin(user: User, { networkName, overlapCheck, ips }: Given): void {
     const key = `${user.sandbox}/${user.ifname}`;
@@ -114,6 +110,13 @@ export class Ledger {
       if (set?.size === 0) this.#byPlace.delete(place);
     }
     this.#bySandbox.delete(key);
+  }
+
+  /** Whether an interface that lives has the address with this offset of the pool. */
+  isUsed(pool: string, offset: string): boolean {
+    for (const holdings of this.#bySandbox.values())
+      if (holdings.some((holding) => holding.pool === pool && holding.offset === offset)) return true;
+    return false;
   }
 
   fail(rule: string, message: string): void {

@@ -1,3 +1,9 @@
+import {
+  IP_POOLS,
+  type IPPool,
+  type OverlappingRangeIPReservation,
+  RESERVATIONS,
+} from "../../src/kube/objects.ts";
 import type { Defect } from "./defect.ts";
 import type { Violation } from "./ledger.ts";
 import type { Scenario } from "./scenario.ts";
@@ -34,12 +40,20 @@ export function run(scenario: Scenario, defect: Defect = {}, watcher: Watcher = 
 function recover(world: World): void {
   world.trace(() => "no faults any more");
   world.stopFaults();
+  settle(world, "recovers", () => [...unready(world), ...owed(world), ...leaks(world)]);
+  if (world.ledger.violation) return;
+  world.deleteAll();
+  settle(world, "nothing is left", () => [...unready(world), ...owed(world), ...leaks(world)]);
+}
+
+/** Lets time pass until nothing is left to do. */
+function settle(world: World, rule: string, left: () => string[]): void {
   const end = world.time.elapsed() + RECOVERY;
-  for (let left = leftToDo(world); left.length > 0; left = leftToDo(world)) {
+  for (let open = left(); open.length > 0; open = left()) {
     if (world.time.elapsed() >= end) {
       world.ledger.fail(
-        "recovers",
-        `${RECOVERY / 60_000} min after the last fault: ${left.slice(0, 5).join("; ")}`,
+        rule,
+        `${RECOVERY / 60_000} min after the last fault: ${open.slice(0, 5).join("; ")}`,
       );
       return;
     }
@@ -47,15 +61,39 @@ function recover(world: World): void {
   }
 }
 
-function leftToDo(world: World): string[] {
+function unready(world: World): string[] {
   const left: string[] = [];
   for (const pod of world.pods.values()) {
-    if (pod.networks.some((name) => !world.network(name, "berth"))) continue; // it waits for its administrator
     if (pod.isDeleting) left.push(`${pod.podref} does not end`);
-    else if (!world.machines.get(pod.node)?.kubelet?.isReady(pod.uid))
+    // One whose network was deleted waits for its administrator.
+    else if (pod.networks.every((name) => world.network(name, "berth")) && !world.isReady(pod))
       left.push(`${pod.podref} has no addresses`);
   }
-  for (const machine of world.machines.values())
-    if (machine.owed > 0 && machine.isUp) left.push(`${machine.name} owes ${machine.owed} calls`);
+  return left;
+}
+
+function owed(world: World): string[] {
+  const machines = [...world.machines.values()].filter(({ owed, isUp }) => isUp && owed > 0);
+  return machines.map(({ name, owed }) => `${name} owes ${owed} calls`);
+}
+
+/** Entries and reservations that no living interface uses. */
+function leaks(world: World): string[] {
+  const { double, ledger } = world;
+  const left: string[] = [];
+  const used = new Set<string>();
+  for (const object of double.objects(IP_POOLS)) {
+    const { metadata, spec } = object as unknown as IPPool;
+    for (const [offset, { podref, id, ifname }] of Object.entries(spec.allocations)) {
+      used.add(`${podref} ${ifname}`);
+      if (!ledger.isUsed(metadata.name, offset))
+        left.push(`${metadata.name} holds ${offset} for ${podref} ${ifname} in ${id}, who does not use it`);
+    }
+  }
+  for (const object of double.objects(RESERVATIONS)) {
+    const { metadata, spec } = object as unknown as OverlappingRangeIPReservation;
+    if (!used.has(`${spec.podref} ${spec.ifname}`))
+      left.push(`${metadata.name} is reserved for ${spec.podref} ${spec.ifname}, who has nothing`);
+  }
   return left;
 }

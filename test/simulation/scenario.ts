@@ -43,6 +43,7 @@ export type Action = { readonly at: number } & (
   | { readonly do: "new_sandbox"; readonly pod: string }
   | { readonly do: "late_del"; readonly node: string }
   | { readonly do: "crash_agent"; readonly node: string; readonly ms: number }
+  | { readonly do: "crash_control"; readonly replica: string; readonly ms: number }
   | { readonly do: "reboot"; readonly node: string; readonly ms: number }
   | { readonly do: "vanish"; readonly node: string }
   | { readonly do: "return"; readonly node: string; readonly old: boolean }
@@ -156,6 +157,8 @@ class Draw {
       (): Act => ({ do: "new_sandbox", pod: this.#pod() }),
       (): Act => ({ do: "late_del", node: this.#node() }),
       (): Act => ({ do: "crash_agent", node: this.#node(), ms: this.#ms(20_000) }),
+      (): Act => ({ do: "crash_control", replica: this.#replica(), ms: this.#ms(60_000) }),
+      (): Act => ({ do: "partition", node: this.#replica(), ms: this.#ms(60_000) }),
       (): Act => ({ do: "reboot", node: this.#node(), ms: this.#ms(120_000) }),
       (): Act => ({ do: "vanish", node: this.#node() }),
       (): Act => ({ do: "return", node: this.#node(), old: random.chance(0.3) }),
@@ -218,6 +221,10 @@ class Draw {
 
   #node(): string {
     return this.#nodes[this.#random.below(this.#nodes.length)]?.name ?? "";
+  }
+
+  #replica(): string {
+    return `control-${1 + this.#random.below(2)}`;
   }
 
   #network(): string {

@@ -6,6 +6,7 @@ import { ADMIN } from "../apiserver/identity.ts";
 import type { Json } from "../apiserver/json.ts";
 import { keepingCrds, NAMESPACE } from "../store/cluster.ts";
 import { act } from "./actions.ts";
+import { Control } from "./control.ts";
 import type { Defect } from "./defect.ts";
 import { Ledger, Violation } from "./ledger.ts";
 import { Machine, type Sandbox } from "./machine.ts";
@@ -27,6 +28,8 @@ export type Watcher = {
   readonly trace?: (at: number, line: string) => void;
 };
 
+/** Copies of the reconciler. */
+export const CONTROLS = ["control-1", "control-2"] as const;
 /** Milliseconds without a sign of life after which a node counts as not ready. */
 const NODE_MONITOR = 40_000;
 
@@ -38,6 +41,7 @@ export class World {
   readonly defect: Defect;
   readonly scenario: Scenario;
   readonly machines = new Map<string, Machine>();
+  readonly controls = new Map<string, Control>();
   readonly pods = new Map<string, Pod>();
   readonly coverage = new Map<string, number>();
   readonly #networks = new Map<string, Network>();
@@ -54,12 +58,17 @@ export class World {
     this.double = new Double({ clock: this.time, crds: keepingCrds(), history: 100 });
     this.ledger = new Ledger(this.double);
     this.#markGo();
-    for (const network of scenario.networks) this.#networks.set(network.name, network);
+    for (const network of scenario.networks) this.setNetwork(network.name, network);
     for (const spec of scenario.nodes) {
       this.addNode(spec.name);
       const machine = new Machine(spec, this);
       this.machines.set(spec.name, machine);
       machine.boot();
+    }
+    for (const name of CONTROLS) {
+      const control = new Control(name, this);
+      this.controls.set(name, control);
+      control.start();
     }
     for (const action of scenario.actions) this.time.after(action.at, () => act(this, action));
   }
@@ -98,12 +107,34 @@ export class World {
   setNetwork(name: string, change: Partial<Network> | undefined): void {
     const before =
       this.#networks.get(name) ?? this.scenario.networks.find((network) => network.name === name);
-    if (change === undefined) this.#networks.delete(name);
-    else if (before) this.#networks.set(name, { ...before, ...change });
+    const path = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions";
+    const isThere = this.#networks.has(name);
+    if (change === undefined) {
+      this.#networks.delete(name);
+      this.#request("DELETE", `${path}/${name}`);
+    } else if (before) {
+      const after = { ...before, ...change };
+      this.#networks.set(name, after);
+      const spec = { config: netconf(after) };
+      const metadata = { name, namespace: "default" };
+      const object = {
+        apiVersion: "k8s.cni.cncf.io/v1",
+        kind: "NetworkAttachmentDefinition",
+        metadata,
+        spec,
+      };
+      if (isThere) this.#request("PATCH", `${path}/${name}`, { spec });
+      else this.double.seed(object);
+    }
   }
 
   podsOn(node: string): Pod[] {
     return [...this.pods.values()].filter((pod) => pod.node === node);
+  }
+
+  /** The pod runs and has all its addresses. */
+  isReady({ node, uid }: Pod): boolean {
+    return this.machines.get(node)?.kubelet?.isReady(uid) === true;
   }
 
   newSandbox({ podref, uid }: Pod): Sandbox {
@@ -171,7 +202,7 @@ export class World {
   partition(name: string, ms: number): void {
     this.double.faults.partition(name);
     this.trace(() => `${name} is cut off`);
-    this.#watchNode(name);
+    if (this.machines.has(name)) this.#watchNode(name);
     this.time.after(ms, () => this.heal(name));
   }
 
@@ -201,6 +232,10 @@ export class World {
     this.double.faults.clear();
     this.#markGo();
     this.double.gateway.start();
+    for (const [name, control] of this.controls) {
+      this.heal(name);
+      control.start();
+    }
     for (const [name, machine] of this.machines) {
       machine.disk.fault = undefined;
       this.heal(name);
@@ -220,6 +255,15 @@ export class World {
       };
       this.double.faults.plant({ client: name }, { do: "run", run: mark(true) });
       this.double.faults.plant({ client: name }, { do: "run_after", run: mark(false) });
+    }
+  }
+
+  /** Deletes all pods that there are. */
+  deleteAll(): void {
+    this.trace(() => "all pods are deleted");
+    for (const pod of [...this.pods.values()]) {
+      delete pod.successor;
+      if (!pod.isDeleting) this.deletePod(pod, false);
     }
   }
 
