@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := node_modules/.bin
 BUN := $(BIN)/bun
 
-.PHONY: help demo test bench build lint format schema deploy image setup tools clean
+.PHONY: help demo test sim bench build lint format schema deploy image setup tools clean
 .DEFAULT_GOAL := help
 
 help: ## print this
@@ -41,6 +41,11 @@ image: build ## the container image of this machine's architecture as an OCI arc
 
 test: tools build lint ## all tests; as root those with real plugins and namespaces too
 	$(BUN) test --timeout 30000 src test tools deploy
+
+SEED ?=
+STEPS ?=
+sim: setup ## simulate clusters with faults: make sim SEED=1 STEPS=1000000
+	@SEED=$(SEED) STEPS=$(STEPS) $(BUN) test/simulation/main.ts
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts

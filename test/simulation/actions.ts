@@ -110,7 +110,10 @@ function actOnNode(world: World, action: Extract<Action, { node: string }>): boo
       return true;
     case "return":
       if (!world.isGone(machine.name)) return false;
-      if (action.old) machine.restoreSnapshot();
+      if (action.old) {
+        machine.restoreSnapshot();
+        world.isForgiving = true;
+      }
       world.addNode(machine.name);
       machine.boot();
       return true;

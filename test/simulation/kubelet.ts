@@ -229,7 +229,10 @@ export class Kubelet {
     this.#world.trace(
       () => `${this.name}: DEL ${sandbox.podref} ${attachment.ifname} in ${sandbox.id}: exit ${reply.exit}`,
     );
-    return reply.exit === 0;
+    if (reply.exit !== 0) return false;
+    if (!this.#world.isForgiving && !this.#machine.owes(sandbox.id, attachment.ifname))
+      this.#world.ledger.checkReleased(sandbox.id, attachment.ifname);
+    return true;
   }
 
   async #addByGo(

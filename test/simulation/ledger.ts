@@ -112,6 +112,20 @@ export class Ledger {
     this.#bySandbox.delete(key);
   }
 
+  /** A DEL has been answered with success, and nothing is owed: the interface holds nothing any more. */
+  checkReleased(sandbox: string, ifname: string): void {
+    for (const { object } of this.#store.list(POOLS)) {
+      const { metadata, spec } = object as unknown as IPPool;
+      for (const [offset, { id, ifname: held, podref }] of Object.entries(spec.allocations)) {
+        if (id === sandbox && held === ifname)
+          this.fail(
+            "DEL frees",
+            `${metadata.name} has ${offset} for ${podref} ${ifname} in ${id} after its DEL`,
+          );
+      }
+    }
+  }
+
   /** Whether an interface that lives has the address with this offset of the pool. */
   isUsed(pool: string, offset: string): boolean {
     for (const holdings of this.#bySandbox.values())
@@ -181,6 +195,9 @@ export class Ledger {
       for (const holding of this.#usersOf(before, offset)) {
         if (entry?.podref === holding.user.podref && (entry.id === holding.user.sandbox || holding.user.isGo))
           continue;
+        // It gives a pod whatever it finds under its name, though another of that name may still live.
+        if (this.isGoWriting) this.#damaged.add(placeOf(holding));
+        if (this.#damaged.has(placeOf(holding))) continue;
         const what = entry === undefined ? "is freed" : `goes to ${entry.podref} (sandbox ${entry.id})`;
         this.fail("never free", `${holding.text} of ${nameOf(holding)} ${what} in ${holding.pool}`);
       }

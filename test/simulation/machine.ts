@@ -59,6 +59,13 @@ export class Machine {
     return this.disk.entries().size;
   }
 
+  /** Whether the journal owes a call for an interface. */
+  owes(sandbox: string, ifname: string): boolean {
+    return [...this.disk.entries().values()].some(
+      ({ call: { env } }) => env.CNI_CONTAINERID === sandbox && env.CNI_IFNAME === ifname,
+    );
+  }
+
   boot(): void {
     if (this.#power) return;
     this.#world.trace(() => `${this.name} boots`);

@@ -44,6 +44,8 @@ export class World {
   readonly controls = new Map<string, Control>();
   readonly pods = new Map<string, Pod>();
   readonly coverage = new Map<string, number>();
+  /** Something was lost that no process can know of: what a pod leaves behind while it lives counts only once it is gone. */
+  isForgiving = false;
   readonly #networks = new Map<string, Network>();
   readonly #gone = new Set<string>();
   readonly #watcher: Watcher;
@@ -88,8 +90,23 @@ export class World {
   }
 
   connect(client: string): Transport {
-    const wire = this.double.connect({ client, latency: this.scenario.latency });
+    const wire = this.#noting(this.double.connect({ client, latency: this.scenario.latency }));
     return this.#watcher.trace ? traced(wire, client, (line) => this.trace(() => line)) : wire;
+  }
+
+  /** Notes writes that were given up while they were on their way: the server may carry them out at any later time. */
+  #noting(wire: Transport): Transport {
+    return {
+      server: wire.server,
+      stream: (request, onLine, signal) => wire.stream(request, onLine, signal),
+      close: () => wire.close(),
+      request: async (request, timeout, signal) => {
+        const answer = await wire.request(request, timeout, signal);
+        if (!answer.ok && answer.error.code !== "unreachable" && request.method !== "GET")
+          this.isForgiving = true;
+        return answer;
+      },
+    };
   }
 
   /** Whether nothing gets through between a node and the API server. */
@@ -175,7 +192,8 @@ export class World {
 
   addNode(name: string): void {
     this.#gone.delete(name);
-    this.double.seed({ apiVersion: "v1", kind: "Node", metadata: { name }, status: readiness(true) });
+    this.double.seed({ apiVersion: "v1", kind: "Node", metadata: { name } });
+    this.#setReady(name, true);
   }
 
   /** Node and pods disappear from the API: the cloud has no such machine any more. */
@@ -313,10 +331,9 @@ export class World {
 
   #request(method: "DELETE" | "PATCH", path: string, body: Json = {}): void {
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-    this.double.gateway.server.handle(
-      { method, path, headers: { "content-type": type }, body: JSON.stringify(body) },
-      ADMIN,
-    );
+    const request = { method, path, headers: { "content-type": type }, body: JSON.stringify(body) };
+    const { status, body: answer } = this.double.gateway.server.handle(request, ADMIN);
+    if (status >= 400 && status !== 404) throw new Error(`${method} ${path}: ${answer}`);
   }
 }
 

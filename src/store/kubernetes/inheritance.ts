@@ -6,8 +6,8 @@ import type { State } from "./state.ts";
 import { strangers } from "./view.ts";
 
 /**
- * The uids of earlier pods of this name whose addresses a new pod takes over: the API knows the old one no more, and its
- * node is this one (where its sandbox has ended) or is gone too. What cannot be read proves nothing.
+ * The uids of earlier pods of this name whose addresses a new pod takes over: the API knows the old one no more, nor its node.
+ * On a node that is there, this one too, a pod that was deleted by force may still run. What cannot be read proves nothing.
  */
 export async function inheritedUids(
   request: Acquire,
@@ -25,10 +25,8 @@ export async function inheritedUids(
   for (const { entry } of earlier) {
     const { uid, node } = entry.allocation;
     if (uid === undefined || uid === living || node === undefined || inherited.has(uid)) continue;
-    if (node !== request.node) {
-      const there = await client.get(NODES, { name: node }, { timeout: timeout() });
-      if (there.ok || there.error.code !== "not_found") continue;
-    }
+    const there = await client.get(NODES, { name: node }, { timeout: timeout() });
+    if (there.ok || there.error.code !== "not_found") continue;
     inherited.add(uid);
   }
   return inherited;
