@@ -1,5 +1,7 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { servePages } from "../agent/http.ts";
+import { DEFAULT_SETTINGS, readSettings } from "../agent/options.ts";
 import { systemClock } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
 import { connect } from "../kube/connect.ts";
@@ -7,6 +9,7 @@ import { inCluster } from "../kube/in-cluster.ts";
 import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Election } from "../kube/leader.ts";
 import { jsonLog, type Log, type LogLevel } from "../log.ts";
+import { OperatorMetrics } from "../operator/metrics.ts";
 import { Operator } from "../operator/operator.ts";
 import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -22,6 +25,7 @@ attachments made by users need. Of several copies an elected one works. Log line
   --kubeconfig FILE       the cluster                            the pod's own service account
   --context NAME          the context of the kubeconfig          its current one
   --log-level LEVEL       debug, verbose, error or panic         verbose
+  --metrics-address HOST:PORT  /metrics, /healthz and /readyz    off
 
 What it makes carries the label app.kubernetes.io/managed-by=berth-operator; it changes and deletes nothing else.
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 cannot start, with the reason; 2 wrong usage.
@@ -34,6 +38,7 @@ const OPTIONS = {
   kubeconfig: { type: "string" },
   context: { type: "string" },
   "log-level": { type: "string", default: "verbose" },
+  "metrics-address": { type: "string", default: "off" },
   help: { type: "boolean", default: false },
 } as const;
 
@@ -48,22 +53,30 @@ export async function runOperator(args: string[]): Promise<number> {
   }
   const level = LEVELS.find((known) => known === values["log-level"]);
   if (level === undefined) return complain(`--log-level is one of ${LEVELS.join(", ")}`, 2);
+  const pages = readSettings({ metricsAddress: values["metrics-address"] }, DEFAULT_SETTINGS);
+  if (!pages.ok) return complain(pages.error, 2);
   const log = jsonLog((line) => process.stderr.write(line), level, systemClock.now);
   const namespace = values.namespace ?? (process.env.POD_NAMESPACE || DEFAULTS.namespace);
   const client = openCluster(values.kubeconfig, values.context);
   if (!client.ok) return complain(client.error, 1);
 
   const settings = { ...DEFAULTS, namespace, image: values.image };
-  const election = elect(client.value, log, namespace, (signal) =>
-    new Operator({ client: client.value, clock: systemClock, log, settings, adopts: values.adopt }).run(
-      signal,
-    ),
-  );
+  const metrics = new OperatorMetrics();
+  const options = { client: client.value, clock: systemClock, log, metrics, settings, adopts: values.adopt };
+  const election = elect(client.value, log, namespace, async (signal) => {
+    metrics.lead(true);
+    await new Operator(options).run(signal);
+    metrics.lead(false);
+  });
+  const address = pages.value.metrics;
+  const texts = { metrics: async () => metrics.registry.render(), ready: async () => metrics.unready };
+  const server = address && servePages(address, texts, log);
   election.start();
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
   });
   await election.stop();
+  server?.stop();
   client.value.close();
   return 0;
 }

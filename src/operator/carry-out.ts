@@ -15,6 +15,8 @@ export type Hands = {
   readonly pace: Pace;
   /** Told of every object that was made, repaired or removed. */
   readonly tell: (reason: "Created" | "Repaired" | "Removed", name: string) => void;
+  /** Told of every write that failed. */
+  readonly refused: (name: string) => void;
 };
 
 /** What became of the actions of a pass. */
@@ -47,6 +49,7 @@ export async function carryOut(
     else {
       const error = await act(action, id, hands, signal);
       if (error) {
+        hands.refused(id);
         problems.push(problemOf(error, action.path));
         again = Math.min(again, error.retryAfter ?? (error.retry === "permanent" ? AGAIN_LATER : AGAIN_SOON));
       }

@@ -4,6 +4,7 @@ import { EventRecorder, referenceTo } from "../kube/events.ts";
 import type { Log } from "../log.ts";
 import { carryOut } from "./carry-out.ts";
 import { networksReady, type Verdict, workloadsReady } from "./conditions.ts";
+import type { ObjectOutcome, OperatorMetrics } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { type PlanOptions, type Problem, planOf } from "./plan.ts";
 import { type Reading, readNetwork } from "./render.ts";
@@ -14,7 +15,10 @@ export type OperatorOptions = PlanOptions & {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: OperatorMetrics;
 };
+
+const OUTCOMES = { Created: "created", Repaired: "repaired", Removed: "removed" } as const;
 
 /** Milliseconds. Changes that come together are one pass; without any there is a pass now and then. */
 const GATHER = 200;
@@ -62,7 +66,7 @@ export class Operator {
 
   /** One look at everything; milliseconds until the next one, unless something changes. */
   async #pass(signal: AbortSignal): Promise<number> {
-    const { client, clock, log } = this.#options;
+    const { client, clock, log, metrics } = this.#options;
     const { network } = this.#view;
     const reading = this.#read();
     const snapshot = {
@@ -73,11 +77,17 @@ export class Operator {
       hasNamespace: (name: string) => this.#view.hasNamespace(name),
     };
     const plan = planOf(snapshot, this.#options);
-    const tell = (reason: string, name: string) => this.#event("Normal", reason, `${reason} ${name}`);
-    const hands = { client, clock, log, view: this.#view, pace: this.#pace, tell };
+    const count = (name: string, outcome: ObjectOutcome) => metrics?.count(name, outcome);
+    const tell = (reason: keyof typeof OUTCOMES, name: string) => {
+      count(name, OUTCOMES[reason]);
+      this.#event("Normal", reason, `${reason} ${name}`);
+    };
+    const refused = (name: string) => count(name, "refused");
+    const hands = { client, clock, log, view: this.#view, pace: this.#pace, tell, refused };
     const outcome = await carryOut(plan.actions, hands, signal);
     if (signal.aborted) return 0;
     const problems = [...plan.problems, ...outcome.problems];
+    metrics?.note({ issues: reading.issues, problems: problems.length, now: clock.now() });
     const ofWorkloads = problems.filter(({ path }) => this.#isWorkload(path));
     const ofNetworks = problems.filter(({ path }) => !this.#isWorkload(path));
     const verdicts = [
@@ -104,6 +114,7 @@ export class Operator {
       const { message, hint } = error;
       return { reason: error.code === "forbidden" ? "Forbidden" : "CannotRead", path: plural, message, hint };
     });
+    this.#options.metrics?.noteBlind(blind.map(({ plural }) => plural));
     await this.#report([networksReady([], problems, 0), workloadsReady(NOBODY, [], problems)]);
     return BLIND_PAUSE;
   }

@@ -28,10 +28,19 @@ afterAll(async () => {
   await server.stop();
 });
 
-function start(name: string): { child: Subprocess; log: () => string } {
+function start(name: string, ...more: string[]): { child: Subprocess; log: () => string } {
   let text = "";
   const child = Bun.spawn(
-    [process.execPath, MAIN, "operator", "--namespace", "berth", "--kubeconfig", server.kubeconfigPath],
+    [
+      process.execPath,
+      MAIN,
+      "operator",
+      "--namespace",
+      "berth",
+      "--kubeconfig",
+      server.kubeconfigPath,
+      ...more,
+    ],
     { env: { ...process.env, POD_NAME: name }, stdout: "ignore", stderr: "pipe" },
   );
   void (async () => {
@@ -40,6 +49,13 @@ function start(name: string): { child: Subprocess; log: () => string } {
   })();
   children.push(child);
   return { child, log: () => text };
+}
+
+async function freePort(): Promise<number> {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+  const { port = 0 } = server;
+  await server.stop(true);
+  return port;
 }
 
 async function names<T extends KubeObject>(resource: Resource<T>): Promise<string[]> {
@@ -57,7 +73,8 @@ async function untilThere<T extends KubeObject>(resource: Resource<T>, name: str
 }
 
 test("of two one works; when it ends, the other goes on at once", async () => {
-  const first = start("one");
+  const port = await freePort();
+  const first = start("one", "--metrics-address", `127.0.0.1:${port}`);
   await until("the first leads", () => first.log().includes('"leading"'), 20_000);
   const second = start("two");
   const spec = { additionalNetworks: [{ name: "m", type: "SimpleMacvlan" }] };
@@ -72,6 +89,18 @@ test("of two one works; when it ends, the other goes on at once", async () => {
   expect(await names(ATTACHMENTS)).toEqual(["m"]);
   expect(second.log()).not.toContain('"leading"');
 
+  const page = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  expect([await page("/healthz"), await page("/readyz")]).toEqual(["ok\n", "ok\n"]);
+  let metrics = "";
+  for (let tries = 0; !/last_success_timestamp_seconds [1-9]/.test(metrics) && tries < 200; tries++) {
+    metrics = await page("/metrics");
+    await Bun.sleep(50);
+  }
+  expect(metrics).toContain("berth_operator_leader 1");
+  expect(metrics).toContain('berth_operator_objects_total{kind="DaemonSet",outcome="created"} 1');
+  expect(metrics).toContain('berth_operator_issues{severity="error"} 0');
+  expect(metrics).toMatch(/berth_operator_last_success_timestamp_seconds [1-9]/);
+
   first.child.kill("SIGTERM");
   expect(await first.child.exited).toBe(0);
   await until("the second leads", () => second.log().includes('"leading"'), 20_000);
@@ -82,6 +111,7 @@ test("of two one works; when it ends, the other goes on at once", async () => {
 test.each([
   [["--kubeconfig", "/nonexistent"], 1, "/nonexistent"],
   [["--log-level", "loud"], 2, "--log-level is one of"],
+  [["--metrics-address", "everywhere"], 2, "metricsAddress"],
   [["--unknown"], 2, "--unknown"],
 ])("berth operator %j says what is wrong", async (args, exit, words) => {
   const child = Bun.spawn([process.execPath, MAIN, "operator", ...args], { stdout: "pipe", stderr: "pipe" });
