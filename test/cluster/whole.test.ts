@@ -96,21 +96,19 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     return { text: await new Response(child.stdout).text(), exit: await child.exited };
   };
 
-  const storage = () => ({
-    name: "storage",
+  const raw = (name: string, ipam: object) => ({
+    name,
     type: "Raw",
     rawCNIConfig: JSON.stringify({
       cniVersion: "1.0.0",
-      name: "storage",
+      name,
       type: "bridge",
       bridge: BRIDGE,
-      ipam: {
-        type: "whereabouts",
-        ipRanges: [{ range: "10.61.0.0/24" }, { range: "fd61::/64" }],
-        kubernetes: { kubeconfig: server.kubeconfigPath },
-      },
+      ipam: { type: "whereabouts", kubernetes: { kubeconfig: server.kubeconfigPath }, ...ipam },
     }),
   });
+  const storage = () => raw("storage", { ipRanges: [{ range: "10.61.0.0/24" }, { range: "fd61::/64" }] });
+  const fast = () => raw("fast", { range: "10.62.0.0/24", node_slice_size: "/28" });
 
   test("attachments, pods, crashes, nodes that leave and join, bad entries, and an end that leaves nothing", async () => {
     const kind = { apiVersion: "operator.openshift.io/v1", kind: "Network" };
@@ -180,12 +178,24 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     for (const address of ["10.61.0.1", "fd61::1"])
       expect(await nodeA.lab.ping("a3", address)).toContain("ms");
 
+    // Slices: the controller gives each node its own part of the range.
+    await edit([storage(), fast()]);
+    await until("the second attachment", async () => (await netconfOf("fast")) !== undefined);
+    const sliced = (await netconfOf("fast")) ?? "";
+    const [f1] = await nodeA.run("f1", sliced);
+    const [f2] = await nodeC.run("f2", sliced);
+    const sliceOf = (address = "") => Number(address.split(".")[3]) >> 4;
+    expect(sliceOf(f1)).not.toBe(sliceOf(f2));
+    expect(await nodeA.lab.ping("f1", f2 ?? "")).toContain("ms");
+    await nodeA.end("f1", sliced);
+    await nodeC.end("f2", sliced);
+
     // The entry goes, and its attachment; pods that run are detached with what they were attached with.
     await edit([]);
     await until("the attachment is gone", async () => (await netconfOf("storage")) === undefined, 20_000);
     await nodeC.end("c1", netconf);
     await nodeA.end("a3", netconf);
-    expect(await held()).toEqual([]);
+    await untilHeld();
 
     const decision = linesOf(nodeA.agent.log()).find(
       ({ pod, verb }) => pod === "default/a3" && verb === "ADD",
