@@ -23,8 +23,8 @@ export const COMMANDS: readonly Command[] = [
     name: "pools",
     group: "look",
     usage: "",
-    summary: "how full each pool is",
-    flags: LIST,
+    summary: "how full each pool is  [--nodes: the slices of each node]",
+    flags: [...LIST, "--nodes"],
     run: async (args) => (await import("./look.ts")).runPools(args),
   },
   {

@@ -56,7 +56,8 @@ const CLAIMS = (empty: string): Listing<ClaimRecord> => ({
 
 /** `berth pools`: how full each pool is. */
 export async function runPools(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: OPTIONS });
+  const { values } = parseArgs({ args, options: { ...OPTIONS, nodes: { type: "boolean", default: false } } });
+  if (values.nodes) return (await import("./pool-nodes.ts")).runPoolNodes(values);
   return showRecords(values, POOLS, async (store) => mapped(await store.pools(), poolRecord));
 }
 

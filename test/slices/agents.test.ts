@@ -95,6 +95,14 @@ test("agents of three nodes at once, each killed on the way: every address once,
   expect(again.map(({ address }) => address)).toEqual(NODES.map((node) => given.get(`${node}-3`) ?? ""));
   await until("all of it is written", async () => (await written()).length === given.size, 20_000);
   expect(await written()).toEqual([...given.keys()].map((pod) => `default/${pod}`).sort());
+  // Not spawnSync: the API server may be in this process.
+  const table = Bun.spawn([BERTH, "pools", "--nodes", "--kubeconfig", server.kubeconfigPath], {
+    stdout: "pipe",
+  });
+  const rows = (await new Response(table.stdout).text()).trim().split("\n").slice(1);
+  expect(rows.map((row) => row.split(/ {2,}/).filter((_, at) => at !== 3))).toEqual(
+    NODES.map((node) => ["net", "10.6.0.0/20", node, String(PODS), String(62 - PODS)]),
+  );
   await Promise.all(agents.map((agent) => call(agent, "DEL", `${agent.node}-3`)));
   await until("DELs are written", async () => (await written()).length === given.size - NODES.length, 20_000);
 }, 90_000);

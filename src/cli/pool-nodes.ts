@@ -1,0 +1,109 @@
+import { usableOf } from "../allocation/slices.ts";
+import { type Cidr, formatCidr } from "../ip/cidr.ts";
+import { countOf } from "../ip/interval.ts";
+import type { KubeClient } from "../kube/api.ts";
+import { listAll } from "../kube/list.ts";
+import { poolName, readSlicePoolName } from "../kube/names.ts";
+import { IP_POOLS, NODE_SLICE_POOLS } from "../kube/objects.ts";
+import { intervalOf, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { openCluster } from "./cluster.ts";
+import { colourful, type Listing, readOutput, renderListing } from "./output.ts";
+import type { SourceOptions } from "./source.ts";
+
+type Row = {
+  readonly network: string;
+  readonly range: string;
+  readonly node: string;
+  readonly slices: string;
+  readonly used: string;
+  readonly free: string;
+};
+
+const LISTING: Listing<Row> = {
+  empty: "No node has a slice.",
+  columns: [
+    { title: "NETWORK", cell: ({ network }) => network },
+    { title: "RANGE", cell: ({ range }) => range },
+    { title: "NODE", cell: ({ node }) => node },
+    { title: "SLICES", cell: ({ slices }) => slices },
+    { title: "USED", cell: ({ used }) => used },
+    { title: "FREE", cell: ({ free }) => free },
+  ],
+};
+
+type Options = SourceOptions & { readonly output: string; readonly "no-headers": boolean };
+
+/** `berth pools --nodes`: which node has which slices, and how full they are; the exit code. */
+export async function runPoolNodes(options: Options): Promise<number> {
+  const output = readOutput(options.output);
+  if (output === undefined) return 2;
+  if (options.database !== undefined) {
+    process.stderr.write("berth pools --nodes: slices are a matter of clusters, not of --database\n");
+    return 2;
+  }
+  const client = openCluster("berth", options);
+  if (!client.ok) {
+    process.stderr.write(`berth pools: ${client.error}\n`);
+    return 1;
+  }
+  const rows = await readRows(client.value);
+  client.value.close();
+  if (typeof rows === "string") {
+    process.stderr.write(`berth pools: ${rows}\n`);
+    return 1;
+  }
+  const style = { colours: colourful(), headers: !options["no-headers"] };
+  process.stdout.write(await renderListing(rows, LISTING, output, style));
+  return 0;
+}
+
+/** `exclude` and the gateway are not counted here: the objects do not say them. */
+async function readRows(client: KubeClient): Promise<readonly Row[] | string> {
+  const { namespace } = client;
+  const [slicePools, ipPools] = await Promise.all([
+    listAll(client, NODE_SLICE_POOLS, { namespace }),
+    listAll(client, IP_POOLS, { namespace }),
+  ]);
+  if (!slicePools.ok) return `${slicePools.error.message} (${slicePools.error.hint})`;
+  if (!ipPools.ok) return `${ipPools.error.message} (${ipPools.error.hint})`;
+  const held = new Map(
+    ipPools.value.items.map(({ metadata, spec }) => [
+      metadata.name,
+      Object.keys(spec.allocations ?? {}).length,
+    ]),
+  );
+  const rows: Row[] = [];
+  for (const pool of slicePools.value.items.flatMap((object) => readSlicePool(object) ?? [])) {
+    const network = readSlicePoolName(pool.name) ?? pool.name;
+    for (const node of new Set(pool.slices.map((slice) => slice.node))) {
+      if (node === "") continue;
+      const own = pool.slices.filter((slice) => slice.node === node).map(({ range }) => range);
+      const used = own.reduce((sum, range) => sum + usedIn(held, pool.realm, network, node, range), 0);
+      const all = own.reduce((sum, range) => sum + countOf(usableOf(range, [intervalOf(range)])), 0n);
+      rows.push({
+        network,
+        range: formatCidr(pool.range),
+        node,
+        slices: own.map(formatCidr).join(" "),
+        used: String(used),
+        free: String(all - BigInt(used)),
+      });
+    }
+  }
+  return rows.sort((a, b) => a.network.localeCompare(b.network) || a.node.localeCompare(b.node));
+}
+
+/** Upstream's NodeSlicePool does not say whether it is called after a network name or a configuration. */
+function usedIn(
+  held: ReadonlyMap<string, number>,
+  realm: string | undefined,
+  network: string,
+  node: string,
+  range: Cidr,
+): number {
+  const realms = realm === undefined ? ["", network] : [realm];
+  return realms.reduce(
+    (sum, networkName) => sum + (held.get(poolName({ networkName, node, range })) ?? 0),
+    0,
+  );
+}
