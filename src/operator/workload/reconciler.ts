@@ -43,7 +43,8 @@ export function reconciler(settings: WorkloadSettings): Manifest {
             {
               ...container(settings, "whereabouts", ["reconciler"]),
               env: [NODE_NAME, POD_NAME, POD_NAMESPACE, POOL_NAMESPACE],
-              resources: resources("10m", "64Mi", "256Mi"),
+              // 50,000 pods with as many addresses peak below 400 MiB (bench/reconcile.ts).
+              resources: resources("10m", "64Mi", "512Mi"),
               securityContext: UNPRIVILEGED,
               volumeMounts: [{ name: "schedule", mountPath: "/cron-schedule", readOnly: true }],
             },
