@@ -4,9 +4,12 @@ import {
   componentLabels,
   container,
   type Manifest,
+  PAGES,
+  POD_IP,
   POD_NAME,
   POD_NAMESPACE,
   podBasics,
+  SERVE_PAGES,
   UNPRIVILEGED,
 } from "../../src/operator/workload/pod.ts";
 import { type Context, workloadSettings } from "./context.ts";
@@ -34,8 +37,9 @@ export function operator(context: Context): readonly Manifest[] {
           affinity: apart(selector),
           containers: [
             {
-              ...container(settings, "operator", ["operator", "--image", settings.image]),
-              env: [POD_NAME, POD_NAMESPACE],
+              ...container(settings, "operator", ["operator", "--image", settings.image, ...SERVE_PAGES]),
+              ...PAGES,
+              env: [POD_NAME, POD_IP, POD_NAMESPACE],
               resources: values.operator.resources,
               securityContext: UNPRIVILEGED,
             },

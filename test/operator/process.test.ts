@@ -74,7 +74,7 @@ async function untilThere<T extends KubeObject>(resource: Resource<T>, name: str
 
 test("of two one works; when it ends, the other goes on at once", async () => {
   const port = await freePort();
-  const first = start("one", "--metrics-address", `127.0.0.1:${port}`);
+  const first = start("one", "--metrics-address", `[127.0.0.1]:${port}`);
   await until("the first leads", () => first.log().includes('"leading"'), 20_000);
   const second = start("two");
   const spec = { additionalNetworks: [{ name: "m", type: "SimpleMacvlan" }] };

@@ -3,11 +3,14 @@ import {
   componentLabels,
   container,
   type Manifest,
+  PAGES,
+  POD_IP,
   POD_NAME,
   POD_NAMESPACE,
   POOL_NAMESPACE,
   podBasics,
   resources,
+  SERVE_PAGES,
   UNPRIVILEGED,
 } from "./pod.ts";
 import type { WorkloadSettings } from "./settings.ts";
@@ -35,8 +38,9 @@ export function controller(settings: WorkloadSettings): readonly Manifest[] {
           affinity: apart(selector),
           containers: [
             {
-              ...container(settings, "whereabouts", ["controller"]),
-              env: [POD_NAME, POD_NAMESPACE, POOL_NAMESPACE],
+              ...container(settings, "whereabouts", ["controller", ...SERVE_PAGES]),
+              ...PAGES,
+              env: [POD_NAME, POD_IP, POD_NAMESPACE, POOL_NAMESPACE],
               resources: resources("10m", "64Mi", "256Mi"),
               securityContext: UNPRIVILEGED,
             },

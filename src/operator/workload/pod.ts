@@ -43,6 +43,10 @@ export const POD_NAME = {
   name: "POD_NAME",
   valueFrom: { fieldRef: { fieldPath: "metadata.name" } },
 } as const;
+export const POD_IP = {
+  name: "POD_IP",
+  valueFrom: { fieldRef: { fieldPath: "status.podIP" } },
+} as const;
 export const POD_NAMESPACE = {
   name: "POD_NAMESPACE",
   valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } },
@@ -112,3 +116,17 @@ export function apart(labels: Labels): object {
     },
   };
 }
+
+const PAGES_PORT = 9479;
+
+/** Arguments for the pages of an elected part; on the pod's address alone, in brackets so that it may be of either family. Needs POD_IP. */
+export const SERVE_PAGES = ["--metrics-address", `[$(POD_IP)]:${PAGES_PORT}`] as const;
+
+const page = (path: string) => ({ httpGet: { port: "metrics", path } });
+
+/** Port and probes of a container with SERVE_PAGES. */
+export const PAGES = {
+  ports: [{ name: "metrics", containerPort: PAGES_PORT }],
+  readinessProbe: { ...page("/readyz"), periodSeconds: 10 },
+  livenessProbe: { ...page("/healthz"), initialDelaySeconds: 10, periodSeconds: 20, failureThreshold: 5 },
+} as const;

@@ -4,11 +4,14 @@ import {
   EVERYWHERE,
   type Manifest,
   NODE_NAME,
+  PAGES,
+  POD_IP,
   POD_NAME,
   POD_NAMESPACE,
   POOL_NAMESPACE,
   podBasics,
   resources,
+  SERVE_PAGES,
   UNPRIVILEGED,
 } from "./pod.ts";
 import type { WorkloadSettings } from "./settings.ts";
@@ -41,8 +44,9 @@ export function reconciler(settings: WorkloadSettings): Manifest {
           tolerations: EVERYWHERE,
           containers: [
             {
-              ...container(settings, "whereabouts", ["reconciler"]),
-              env: [NODE_NAME, POD_NAME, POD_NAMESPACE, POOL_NAMESPACE],
+              ...container(settings, "whereabouts", ["reconciler", ...SERVE_PAGES]),
+              ...PAGES,
+              env: [NODE_NAME, POD_NAME, POD_IP, POD_NAMESPACE, POOL_NAMESPACE],
               // 50,000 pods with as many addresses peak below 400 MiB (bench/reconcile.ts).
               resources: resources("10m", "64Mi", "512Mi"),
               securityContext: UNPRIVILEGED,
