@@ -160,6 +160,8 @@ export class Ledger {
     if (this.#damaged.has(place)) return;
     for (const other of this.#byPlace.get(place) ?? []) {
       if (other.user.isGo && holding.user.isGo) continue; // what two Go plugins do to each other is theirs
+      // Go's records tell pods of one name not apart.
+      if (other.user.podref === holding.user.podref && (other.user.isGo || holding.user.isGo)) continue;
       const meets = other.pool === holding.pool || (other.overlapCheck && holding.overlapCheck);
       if (meets && (other.user.sandbox !== holding.user.sandbox || other.user.ifname !== holding.user.ifname))
         this.fail("one owner", `${holding.text} is used by ${nameOf(other)} and given to ${nameOf(holding)}`);
@@ -196,7 +198,8 @@ export class Ledger {
         if (entry?.podref === holding.user.podref && (entry.id === holding.user.sandbox || holding.user.isGo))
           continue;
         // It gives a pod whatever it finds under its name, though another of that name may still live.
-        if (this.isGoWriting) this.#damaged.add(placeOf(holding));
+        if (this.isGoWriting || (holding.user.isGo && entry?.podref === holding.user.podref))
+          this.#damaged.add(placeOf(holding));
         if (this.#damaged.has(placeOf(holding))) continue;
         const what = entry === undefined ? "is freed" : `goes to ${entry.podref} (sandbox ${entry.id})`;
         this.fail("never free", `${holding.text} of ${nameOf(holding)} ${what} in ${holding.pool}`);
