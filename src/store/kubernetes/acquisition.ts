@@ -3,6 +3,7 @@ import { type Plan, planAcquire } from "../../allocation/plan.ts";
 import { poolSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError } from "../../kube/api.ts";
+import { reservationName } from "../../kube/names.ts";
 import type { IPAllocation, OverlappingRangeIPReservation } from "../../kube/objects.ts";
 import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
@@ -152,8 +153,13 @@ export class Acquisition {
       plan.claims.map(async (claim) => {
         const isNew = plan.created.includes(claim);
         const { networkName } = claim.pool;
-        if (!isNew && claim.overlapCheck) return { claim, isNew, result: KEPT };
-        const own = view.ownReservation(networkName, claim.address);
+        const isKept = !isNew && claim.overlapCheck; // then the reservation of its address is the pod's
+        const own = isKept
+          ? state.reservation(reservationName(networkName, claim.address))
+          : view.ownReservation(networkName, claim.address);
+        // It takes over the name of the new sandbox as the entry does: the DEL of the old one leaves it alone then.
+        const isNamed = own === undefined || own.object.spec.containerid === claim.owner.sandbox;
+        if (isKept && isNamed) return { claim, isNew, result: KEPT };
         if (own && this.#reserved.has(own.object.metadata.name)) return { claim, isNew, result: KEPT };
         return { claim, isNew, result: await reserver.reserve(claim, own, this.#deadline) };
       }),

@@ -85,7 +85,9 @@ async function free(
     const found = state.reservationOf(held);
     if (found?.object.spec.containerid === was.id) reservation = found;
   }
-  if (!reservation) return ok(claim);
+  const { containerid = "" } = reservation?.object.spec ?? {};
+  // One that names another sandbox has been taken over by an ADD that is about to write its entry.
+  if (!reservation || (containerid !== "" && containerid !== was.id)) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
   return removed.ok ? ok(claim) : removed;
 }
