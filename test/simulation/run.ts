@@ -78,22 +78,28 @@ function owed(world: World): string[] {
   return machines.map(({ name, owed }) => `${name} owes ${owed} calls`);
 }
 
-/** Entries and reservations that no living interface uses. */
+/** Entries and reservations that no living interface uses. Go's, which have no uid, count for any pod of the name. */
 function leaks(world: World): string[] {
   const { double, ledger } = world;
   const left: string[] = [];
   const used = new Set<string>();
   for (const object of double.objects(IP_POOLS)) {
     const { metadata, spec } = object as unknown as IPPool;
-    for (const [offset, { podref, id, ifname }] of Object.entries(spec.allocations)) {
+    for (const [offset, { podref, id, ifname, uid }] of Object.entries(spec.allocations)) {
       used.add(`${podref} ${ifname}`);
-      if (!ledger.isUsed(metadata.name, offset) && !(world.isForgiving && world.pods.has(podref)))
+      if (
+        !ledger.isUsed(metadata.name, offset) &&
+        !((world.isForgiving || uid === undefined) && world.pods.has(podref))
+      )
         left.push(`${metadata.name} holds ${offset} for ${podref} ${ifname} in ${id}, who does not use it`);
     }
   }
   for (const object of double.objects(RESERVATIONS)) {
     const { metadata, spec } = object as unknown as OverlappingRangeIPReservation;
-    if (!used.has(`${spec.podref} ${spec.ifname}`) && !(world.isForgiving && world.pods.has(spec.podref)))
+    if (
+      !used.has(`${spec.podref} ${spec.ifname}`) &&
+      !((world.isForgiving || spec.uid === undefined) && world.pods.has(spec.podref))
+    )
       left.push(`${metadata.name} is reserved for ${spec.podref} ${spec.ifname}, who has nothing`);
   }
   return left;
