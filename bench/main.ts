@@ -15,6 +15,7 @@ import { measureSizes } from "./pools.ts";
 import { measureReconcile } from "./reconcile.ts";
 import { renderResults } from "./results.ts";
 import { measureCalls } from "./single.ts";
+import { measureSlices } from "./slices.ts";
 
 const RUNS = 40;
 const SIZES = [0, 10_000, 1_000_000];
@@ -43,10 +44,12 @@ async function main(): Promise<void> {
     const sizes = await measureSizes(folder, SIZES, RUNS);
     progress("reconciling a large cluster");
     const reconcile = await measureReconcile(folder);
+    progress("node slices, and an API server that is away for 30 s");
+    const slices = await measureSlices();
     progress("allocation in memory");
     const memory = await measureMemory(HELD_IN_MEMORY, MEMORY_CALLS);
     const machine = describeMachine();
-    const figures = { calls, crowd, sizes, memory, agent, cluster, reconcile };
+    const figures = { calls, crowd, sizes, memory, agent, cluster, reconcile, slices };
     const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, ...figures });
     writeFileSync(join(import.meta.dir, "RESULTS.md"), text);
     process.stdout.write(text);
