@@ -51,6 +51,8 @@ export async function measureCluster(
         await run("warm-up", 10 * count);
         rows.pop();
         for (const adds of CROWDS) await run("empty pool", adds);
+        // Ten agents that watch pools of thousands would measure how the double copies them to each.
+        if (count > 1) continue;
         const held = (range: string) => server.hold(range, HELD);
         await run(`pool that holds ${HELD.toLocaleString("en")}`, 200, held);
         const reserved = (range: string) => server.reserve(range, OVERLAPPING);
