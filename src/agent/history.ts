@@ -40,6 +40,8 @@ const DELAY = 250;
 /** What cannot be written is kept that long: then the oldest goes, with a line in the log. */
 const MOST_WAITING = 20_000;
 const PATIENCE = 2_000;
+/** Milliseconds between two looks for what is too old or too much: counting reads the whole index. */
+const FORGET_EVERY = 60_000;
 
 export function historyPath(stateDir: string): string {
   return join(stateDir, "history.db");
@@ -57,6 +59,7 @@ export class History {
   readonly #log: Log;
   readonly #bounds: HistoryBounds;
   #waiting: Note[] = [];
+  #forgotAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
   private constructor(db: Database, clock: Clock, log: Log, bounds: HistoryBounds) {
@@ -76,6 +79,8 @@ export class History {
       db.run("PRAGMA journal_mode = WAL");
       // A power cut may take the last moments, which `reconcile` finds again: no call has to wait for the disk.
       db.run("PRAGMA synchronous = NORMAL");
+      // KiB: rows are written once and seldom read, so a large cache would only cost the agent memory.
+      db.run("PRAGMA cache_size = -256");
       db.run(LAYOUT);
       return new History(db, clock, log, bounds);
     } catch (error) {
@@ -186,6 +191,8 @@ export class History {
   }
 
   #forget(): void {
+    if (this.#clock.elapsed() - this.#forgotAt < FORGET_EVERY) return;
+    this.#forgotAt = this.#clock.elapsed();
     this.#db.query("DELETE FROM holding WHERE until < ?").run(this.#clock.now() - this.#bounds.age);
     const count =
       this.#db.query<{ count: number }, []>("SELECT count(*) AS count FROM holding").get()?.count ?? 0;
