@@ -13,6 +13,7 @@ import { OperatorMetrics } from "../operator/metrics.ts";
 import { Operator } from "../operator/operator.ts";
 import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
 import { err, ok, type Result } from "../result.ts";
+import { untilTold } from "./daemon.ts";
 
 const HELP = `usage: berth operator [OPTIONS]
 
@@ -72,9 +73,7 @@ export async function runOperator(args: string[]): Promise<number> {
   const texts = { metrics: async () => metrics.registry.render(), ready: async () => metrics.unready };
   const server = address && servePages(address, texts, log);
   election.start();
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
-  });
+  await untilTold();
   await election.stop();
   server?.stop();
   client.value.close();

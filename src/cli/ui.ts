@@ -11,6 +11,7 @@ import { openCluster } from "../store/kubernetes/open.ts";
 import { ClusterFacts } from "../web/cluster.ts";
 import type { Facts } from "../web/live.ts";
 import { Ui } from "../web/server.ts";
+import { untilTold } from "./daemon.ts";
 import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
 import {
   chosenSource,
@@ -73,9 +74,7 @@ export async function runUi(args: string[]): Promise<number> {
       hosts: values.host ?? [],
     });
     process.stdout.write(`${ui.url}\n`);
-    await new Promise<void>((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-    });
+    await untilTold();
     await ui.stop();
     return 0;
   } catch (error) {

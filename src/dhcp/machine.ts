@@ -75,3 +75,8 @@ export type PhaseName =
   | "rebinding"
   | "rebooting"
   | "releasing";
+
+/** The sooner of a time and a limit, where there is one. */
+export function earliest(at: number, limit: number | undefined): number {
+  return limit === undefined ? at : Math.min(at, limit);
+}

@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from "../../ip/address.ts";
 import type { LogFields } from "../../log.ts";
 import { type Lease, sameConfiguration } from "../lease.ts";
-import type { Failure, Random } from "../machine.ts";
+import { earliest, type Failure, type Random } from "../machine.ts";
 import type { Message } from "./message.ts";
 import { readLease } from "./read-lease.ts";
 import { decline, discover, requestAgain, requestMore, requestOffer } from "./requests.ts";
@@ -218,8 +218,4 @@ export function newExchange({ random }: Moment, since: number): Exchange {
 
 function oneMore(exchange: Exchange): Exchange {
   return { ...exchange, sent: exchange.sent + 1 };
-}
-
-function earliest(at: number, limit: number | undefined): number {
-  return limit === undefined ? at : Math.min(at, limit);
 }

@@ -1,7 +1,7 @@
 import { type Address, formatAddress } from "../../ip/address.ts";
 import type { LogFields } from "../../log.ts";
 import { type Lease, sameConfiguration } from "../lease.ts";
-import type { Failure, Random } from "../machine.ts";
+import { earliest, type Failure, type Random } from "../machine.ts";
 import type { Message } from "./message.ts";
 import type { IaAddress } from "./options.ts";
 import { readLease } from "./read-lease.ts";
@@ -254,8 +254,4 @@ function notesOf(lease: Lease, note: string | undefined): ClientEffect[] {
 
 function oneMore(exchange: Exchange, wait: number, { now }: Moment): Exchange {
   return { ...exchange, sent: exchange.sent + 1, lastSentAt: now, wait };
-}
-
-function earliest(at: number, limit: number | undefined): number {
-  return limit === undefined ? at : Math.min(at, limit);
 }
