@@ -19,8 +19,21 @@ export type Target = {
   readonly subresource?: string;
 };
 
+/** Paths that were read lately: clients ask for the same few again and again, and each request is read twice. */
+const known = new Map<string, PathInfo | undefined>();
+const MOST_KNOWN = 4_096;
+
 /** Reads `/api/v1/...` and `/apis/GROUP/VERSION/...`; undefined for paths that name no resource. */
 export function readPath(path: string): PathInfo | undefined {
+  const before = known.get(path);
+  if (before) return before;
+  const info = parsePath(path);
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(path, info);
+  return info;
+}
+
+function parsePath(path: string): PathInfo | undefined {
   const parts = path.split("/").slice(1).map(decoded);
   const [root, ...afterRoot] = parts;
   if ((root !== "api" && root !== "apis") || parts.includes("")) return undefined;
@@ -40,6 +53,7 @@ export function readPath(path: string): PathInfo | undefined {
 }
 
 function decoded(part: string): string {
+  if (!part.includes("%")) return part;
   try {
     return decodeURIComponent(part);
   } catch {

@@ -129,7 +129,7 @@ export class Acquisition {
     const ops = plan.claims.map((claim) => this.#opOf(claim, plan));
     if (ops.some((op) => op === undefined)) return err(AGAIN);
     if (this.#request.overlapCheck) {
-      const reserved = await this.#reserveAll(plan, view);
+      const reserved = await this.#reserveAll(plan, view, ops);
       if (!reserved.ok) return reserved;
     }
     const results = await Promise.all(plan.claims.map((claim, index) => this.#submit(claim, ops[index])));
@@ -145,7 +145,11 @@ export class Acquisition {
   }
 
   /** Each address of the plan gets a reservation unless it has one; all at once. */
-  async #reserveAll(plan: Plan, view: PlanView): Promise<Result<void, Failure | typeof AGAIN>> {
+  async #reserveAll(
+    plan: Plan,
+    view: PlanView,
+    ops: readonly (PoolOp | undefined)[],
+  ): Promise<Result<void, Failure | typeof AGAIN>> {
     const { state, reserver, writer, source } = this.#tools;
     const isRace = source.knowsReservations();
     const coming = plan.claims.map(({ pool }) => writer(state.bind(pool), pool).expect());
@@ -173,7 +177,7 @@ export class Acquisition {
     const taken = results.filter(({ result }) => result.kind === "taken");
     if (taken.length === 0) return ok(undefined);
     for (const { claim, isNew } of taken) {
-      if (!isNew) await this.#giveUp(claim);
+      if (!isNew) await this.#giveUp(claim, ops[plan.claims.indexOf(claim)]);
       // Whoever did not know the reservations has lost no race: it will know them and take the lowest.
       else if (isRace) this.#spread(claim, plan);
     }
@@ -204,13 +208,12 @@ export class Acquisition {
     });
   }
 
-  /** An entry of this pod whose address another has reserved in the realm since: it cannot be kept. */
-  async #giveUp(claim: Claim): Promise<void> {
+  /** An entry of this pod whose address another has reserved in the realm since: it cannot be kept. By now it may be the other's. */
+  async #giveUp({ pool, address }: Claim, op: PoolOp | undefined): Promise<void> {
     const { state, writer } = this.#tools;
-    const name = state.bind(claim.pool);
-    const was = state.pool(name)?.at(claim.address);
-    if (was)
-      await writer(name, claim.pool).submit({ kind: "remove", address: claim.address, was }, this.#deadline);
+    if (op?.kind !== "put" || !op.was) return;
+    const { was } = op;
+    await writer(state.bind(pool), pool).submit({ kind: "remove", address, was }, this.#deadline);
   }
 
   #opOf(claim: Claim, plan: Plan): PoolOp | undefined {
