@@ -97,7 +97,12 @@ export async function runController(args: string[]): Promise<number> {
     lead,
   });
   const pages =
-    address && servePages(address, { metrics: async () => registry.render(), ready: async () => [] }, log);
+    address &&
+    servePages(
+      address,
+      { metrics: async () => registry.render(), ready: async () => leading?.unready ?? [] },
+      log,
+    );
   election.start();
   await untilTold();
   await election.stop();

@@ -4,15 +4,12 @@ import { servePages } from "../agent/http.ts";
 import { DEFAULT_SETTINGS, readSettings } from "../agent/options.ts";
 import { systemClock } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
-import { connect } from "../kube/connect.ts";
-import { inCluster } from "../kube/in-cluster.ts";
-import { loadKubeconfig } from "../kube/kubeconfig.ts";
 import { Election } from "../kube/leader.ts";
 import { jsonLog, type Log, type LogLevel } from "../log.ts";
 import { OperatorMetrics } from "../operator/metrics.ts";
 import { Operator } from "../operator/operator.ts";
 import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
-import { err, ok, type Result } from "../result.ts";
+import { openCluster } from "./cluster.ts";
 import { untilTold } from "./daemon.ts";
 
 const HELP = `usage: berth operator [OPTIONS]
@@ -23,7 +20,7 @@ attachments made by users need. Of several copies an elected one works. Log line
   --namespace NAMESPACE   of the workloads and of the Lease      POD_NAMESPACE, else ${DEFAULTS.namespace}
   --image IMAGE           of the workloads                       ${DEFAULTS.image}
   --adopt                 take over what the Cluster Network Operator made; only where that no longer runs
-  --kubeconfig FILE       the cluster                            the pod's own service account
+  --kubeconfig FILE       the cluster                            KUBECONFIG, ~/.kube/config, or the pod's own account
   --context NAME          the context of the kubeconfig          its current one
   --log-level LEVEL       debug, verbose, error or panic         verbose
   --metrics-address HOST:PORT  /metrics, /healthz and /readyz    off
@@ -58,7 +55,7 @@ export async function runOperator(args: string[]): Promise<number> {
   if (!pages.ok) return complain(pages.error, 2);
   const log = jsonLog((line) => process.stderr.write(line), level, systemClock.now);
   const namespace = values.namespace ?? (process.env.POD_NAMESPACE || DEFAULTS.namespace);
-  const client = openCluster(values.kubeconfig, values.context);
+  const client = openCluster("berth-operator", values);
   if (!client.ok) return complain(client.error, 1);
 
   const settings = { ...DEFAULTS, namespace, image: values.image };
@@ -89,19 +86,6 @@ function elect(
   // A name may be used again by another process while the work of the first still goes on.
   const identity = `${process.env.POD_NAME || hostname()}_${crypto.randomUUID()}`;
   return new Election({ client, clock: systemClock, log, name: "berth-operator", namespace, identity, lead });
-}
-
-function openCluster(
-  kubeconfig: string | undefined,
-  context: string | undefined,
-): Result<KubeClient, string> {
-  const connection =
-    kubeconfig === undefined
-      ? inCluster(process.env, systemClock)
-      : loadKubeconfig(kubeconfig, { clock: systemClock, ...(context !== undefined && { context }) });
-  if (connection.ok) return ok(connect(connection.value, systemClock, { userAgent: "berth-operator" }));
-  const { path, message, hint } = connection.error;
-  return err(`${path}: ${message} (${hint})`);
 }
 
 function complain(why: string, exit: number): number {

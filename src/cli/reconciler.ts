@@ -109,7 +109,11 @@ export async function runReconciler(args: string[]): Promise<number> {
       : new Alone(lead);
   const server =
     pages &&
-    servePages(pages, { metrics: async () => metrics.registry.render(), ready: async () => [] }, log);
+    servePages(
+      pages,
+      { metrics: async () => metrics.registry.render(), ready: async () => reconciler.unready },
+      log,
+    );
   work.start();
   await untilTold();
   log("verbose", "shutting down reconciler");

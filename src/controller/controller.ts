@@ -78,8 +78,16 @@ export class Controller {
     return { pools: pools.length, slices, requests: requests.length };
   }
 
+  /** What could not be listed yet, so that nothing is decided. */
+  get unready(): readonly string[] {
+    return this.#caches.flatMap(({ isSynced, lastError, plural }) => {
+      const why = lastError ? `: ${lastError.message} (${lastError.hint})` : "";
+      return isSynced ? [] : [`${plural} have not been listed yet${why}`];
+    });
+  }
+
   async run(signal: AbortSignal): Promise<void> {
-    const caches = [this.#attachments, this.#nodes, this.#pools, this.#held];
+    const caches = this.#caches;
     for (const cache of caches) {
       cache.onChange(() => {
         this.#isDirty = true;
@@ -98,6 +106,10 @@ export class Controller {
       await sleep(this.#options.clock, GATHER, signal);
     }
     await Promise.all(caches.map((cache) => cache.stop()));
+  }
+
+  get #caches() {
+    return [this.#attachments, this.#nodes, this.#pools, this.#held];
   }
 
   async #pass(signal: AbortSignal): Promise<number> {

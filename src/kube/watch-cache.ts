@@ -98,6 +98,11 @@ export class WatchCache<T extends KubeObject, V> {
     return this.#isSynced;
   }
 
+  /** What it keeps, as paths of the API call it. */
+  get plural(): string {
+    return this.#options.resource.plural;
+  }
+
   /** Milliseconds since the server last told anything (event, bookmark, list); Infinity before the first list. */
   get age(): number {
     return this.#options.clock.elapsed() - this.#confirmedAt;

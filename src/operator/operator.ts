@@ -124,8 +124,8 @@ export class Operator {
     const told = JSON.stringify(verdicts);
     if (told !== this.#told) {
       for (const { type, status, reason, message } of verdicts) {
-        this.#options.log(status === "True" ? "verbose" : "error", type, { status, reason, message });
         const isBad = status !== "True" && reason !== "Starting";
+        this.#options.log(isBad ? "error" : "verbose", type, { status, reason, message });
         if (isBad) this.#event("Warning", reason, message);
       }
     }

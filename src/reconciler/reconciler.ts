@@ -44,11 +44,17 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #teller: Teller;
   readonly #jitter: number;
+  #unready: readonly string[] = [];
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#teller = new Teller(options.log, options.events);
     this.#jitter = Math.floor(options.clock.random() * JITTER);
+  }
+
+  /** Why nothing can be freed now; nothing for one that stands by. */
+  get unready(): readonly string[] {
+    return this.#unready;
   }
 
   /** Works until the signal aborts; never rejects. What it knows lives as long as this does. */
@@ -64,14 +70,17 @@ export class Reconciler {
       scheduled = this.#nextRun();
       bell.ring();
     });
+    this.#unready = ["not everything has been listed yet"];
     try {
       log("debug", "NewReconcileLooper - inferred connection data", { server: client.server });
       while (!signal.aborted) {
         const synced = await knowledge.whenSynced(SYNC, signal);
         if (synced.ok) break;
         const { message, hint } = synced.error;
+        this.#unready = [`not everything has been listed yet: ${message} (${hint})`];
         log("error", `nothing is freed until everything has been listed: ${message}`, { hint });
       }
+      this.#unready = [];
       let trigger: Trigger = "start";
       while (!signal.aborted) {
         const { next, took } = await this.#pass(passes, trigger, signal);
@@ -85,6 +94,7 @@ export class Reconciler {
         else trigger = next !== undefined && wait === next ? "due" : "resync";
       }
     } finally {
+      this.#unready = [];
       unsubscribe();
       await knowledge.stop();
     }

@@ -63,6 +63,7 @@ function readInput(): Uint8Array | string {
       count = readSync(0, buffer, length, buffer.length - length, null);
     } catch (error) {
       const why = error instanceof Error ? error.message : "";
+      if (why.startsWith("EBADF")) break; // closed, which Go and Bun take for empty
       return `standard input cannot be read: ${why.split(":")[0]}`; // such as EISDIR; the rest differs by platform
     }
     if (count <= 0) break;

@@ -137,3 +137,22 @@ test(
     }),
   600_000,
 );
+
+test("closed standard input is empty input: shim and one-shot plugin say the same", async () => {
+  const env = {
+    PATH: process.env.PATH,
+    CNI_COMMAND: "ADD",
+    CNI_CONTAINERID: "closed",
+    CNI_IFNAME: "net1",
+    CNI_NETNS: "/run/netns/none",
+    CNI_PATH: "/opt/cni/bin",
+    BERTH_SOCKET: "/nonexistent/agent.sock",
+    BERTH_STATE_DIR: "/nonexistent",
+  };
+  const answers = [shim("static"), oneShot("static")].map((command) => {
+    const child = Bun.spawnSync(["sh", "-c", 'exec "$@" <&-', "sh", ...command], { env });
+    return { exit: child.exitCode, error: JSON.parse(child.stdout.toString()) };
+  });
+  expect(answers[0]).toEqual(answers[1]);
+  expect(answers[0]).toMatchObject({ exit: 1, error: { code: 6 } });
+});
