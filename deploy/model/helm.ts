@@ -68,6 +68,8 @@ const CHOICES: { readonly [path: string]: readonly string[] } = {
   "image.pullPolicy": ["Always", "IfNotPresent", "Never"],
   // The probes ask loopback, which each of these includes.
   "agent.metricsHost": ["127.0.0.1", "0.0.0.0", "[::]"],
+  "ui.listen": ["127.0.0.1", "0.0.0.0", "[::]"],
+  "ui.writes": ["no-allow-writes", "allow-writes"],
   "agent.logLevel": ["debug", "verbose", "error", "panic"],
 };
 

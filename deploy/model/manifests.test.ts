@@ -11,6 +11,7 @@ import { ClusterRole } from "kubernetes-models/rbac.authorization.k8s.io/v1/Clus
 import { ClusterRoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1/ClusterRoleBinding";
 import { Role } from "kubernetes-models/rbac.authorization.k8s.io/v1/Role";
 import { RoleBinding } from "kubernetes-models/rbac.authorization.k8s.io/v1/RoleBinding";
+import { Service } from "kubernetes-models/v1/Service";
 import { ServiceAccount } from "kubernetes-models/v1/ServiceAccount";
 import { parseAllDocuments } from "yaml";
 import type { Manifest } from "../../src/operator/workload/pod.ts";
@@ -28,6 +29,7 @@ const VALIDATE: { [kind: string]: (manifest: object) => void } = {
   PodDisruptionBudget: (manifest) => new PodDisruptionBudget(Object(manifest)).validate(),
   Role: (manifest) => new Role(Object(manifest)).validate(),
   RoleBinding: (manifest) => new RoleBinding(Object(manifest)).validate(),
+  Service: (manifest) => new Service(Object(manifest)).validate(),
   ServiceAccount: (manifest) => new ServiceAccount(Object(manifest)).validate(),
   ValidatingAdmissionPolicy: (manifest) => new ValidatingAdmissionPolicy(Object(manifest)).validate(),
   ValidatingAdmissionPolicyBinding: (manifest) =>
@@ -141,7 +143,7 @@ describe("least privilege", () => {
 
 describe("elected parts", () => {
   test("two replicas apart from each other, with a disruption budget that matches them", () => {
-    // The page is one copy: each has a key of its own.
+    // The page is one copy: sessions are in its memory.
     const deployments = everything.filter(
       ({ kind, metadata }) => kind === "Deployment" && metadata.name !== "berth-ui",
     );

@@ -5,12 +5,20 @@ import { agent } from "./agent.ts";
 import { type Part, workloadSettings } from "./context.ts";
 import { operator } from "./operator.ts";
 import { networkPolicy, nodeRestriction } from "./policies.ts";
-import { agentAccount, openshift, operatorAccount, uiAccount, workloadAccounts } from "./rbac.ts";
+import {
+  agentAccount,
+  openshift,
+  operatorAccount,
+  peopleRoles,
+  uiAccount,
+  workloadAccounts,
+} from "./rbac.ts";
 import { ui } from "./ui.ts";
 
 /** All that an installation consists of, in the order in which it is applied. */
 export const PARTS: readonly Part[] = [
   { file: "workload-accounts", manifests: workloadAccounts },
+  { file: "people", manifests: peopleRoles },
   { file: "openshift", when: "openshift", manifests: openshift },
   { file: "network-policy", when: "networkPolicy", manifests: networkPolicy },
   { file: "node-restriction", when: "nodeRestriction", manifests: nodeRestriction },

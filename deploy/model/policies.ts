@@ -1,9 +1,9 @@
 import { componentLabels, type Manifest, PART_OF } from "../../src/operator/workload/pod.ts";
 import type { Context } from "./context.ts";
 
-/** Nothing opens connections to the elected parts. Agent and DHCP daemon run in the host's network: policies pass them by. */
+/** Nothing opens connections to the elected parts. Where the page listens is a choice of its own. Agent and DHCP daemon run in the host's network: policies pass them by. */
 export function networkPolicy({ namespace }: Context): readonly Manifest[] {
-  const components = ["operator", "reconciler", "controller", "ui"];
+  const components = ["operator", "reconciler", "controller"];
   return [
     {
       apiVersion: "networking.k8s.io/v1",

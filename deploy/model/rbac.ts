@@ -85,11 +85,27 @@ const OPERATOR: Rights = {
   ],
 };
 
-/** It looks, and nothing else. */
+/** It looks, and nothing else: what somebody changes is written with their own rights. */
 const UI: Rights = {
   namespaced: [whereabouts("ippools", READ), whereabouts("overlappingrangeipreservations", READ)],
-  cluster: [rule("", "pods", READ), attachments(READ), INSTALLED_CRDS],
+  cluster: [rule("", "pods", READ), rule("", "events", READ), attachments(READ), INSTALLED_CRDS],
 };
+
+/** What people need for the page with `--sign-in`, and for `kubectl berth`: to look, and to reserve and release as well. */
+const VIEWER: readonly Rule[] = [
+  whereabouts("ippools", READ),
+  whereabouts("overlappingrangeipreservations", READ),
+  whereabouts("nodeslicepools", READ),
+  attachments(READ),
+  rule("", "pods", READ),
+  rule("", "nodes", READ),
+  rule("", "events", READ),
+];
+const EDITOR: readonly Rule[] = [
+  ...VIEWER,
+  whereabouts("ippools", ["create", "patch"]),
+  whereabouts("overlappingrangeipreservations", ["create", "patch", "delete"]),
+];
 
 const NONE: Rights = { namespaced: [], cluster: [] };
 
@@ -140,6 +156,17 @@ export function operatorAccount(context: Context): readonly Manifest[] {
 
 export function uiAccount(context: Context): readonly Manifest[] {
   return account(context, "ui", UI);
+}
+
+/** Roles that an administrator binds to people; nothing of Berth's own uses them. */
+export function peopleRoles(): readonly Manifest[] {
+  const role = (name: string, rules: readonly Rule[]): Manifest => ({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: { name, labels: componentLabels("people") },
+    rules,
+  });
+  return [role("berth-viewer", VIEWER), role("berth-editor", EDITOR)];
 }
 
 /** On OpenShift the parts that use folders of the host need a constraint that allows it. */

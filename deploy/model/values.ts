@@ -28,6 +28,9 @@ export const DEFAULTS = {
   dhcpDaemon: { enabled: false },
   ui: {
     enabled: false,
+    listen: "127.0.0.1",
+    host: "localhost:8080",
+    writes: "no-allow-writes",
     resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "512Mi" } },
   },
   networkPolicy: { enabled: true },
@@ -60,7 +63,12 @@ export const DESCRIPTIONS: { readonly [path: string]: string } = {
   "reconciler.enabled": "The reconciler without the operator.",
   "controller.enabled": "The controller of node slices without the operator.",
   "dhcpDaemon.enabled": "The DHCP daemon without the operator.",
-  "ui.enabled": "The page that shows pools and addresses; it only looks, and is reached by a forwarded port.",
+  "ui.enabled": "The page that shows pools and addresses to people who sign in with a token of the cluster.",
+  "ui.listen":
+    "Where it listens: the pod's loopback, for kubectl port-forward; 0.0.0.0 or [::] for a proxy in the cluster, with TLS.",
+  "ui.host": "The name and port under which that proxy is reached; requests under other names are refused.",
+  "ui.writes":
+    "no-allow-writes, or allow-writes: who may patch IPPools reserves and releases addresses there.",
   "ui.resources": "Of its one replica.",
   "networkPolicy.enabled": "Nothing may open connections to the parts that need none.",
   "nodeRestriction.enabled":

@@ -1,17 +1,24 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { historyPath, readHistory } from "../agent/history.ts";
 import { DEFAULT_STATE_DIR } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
 import type { Address } from "../ip/address.ts";
+import { connect } from "../kube/connect.ts";
+import { onBehalfOf } from "../kube/on-behalf.ts";
 import { jsonLog } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
-import { openCluster } from "../store/kubernetes/open.ts";
+import { KubernetesStore } from "../store/kubernetes/kubernetes.ts";
+import { findCluster, openCluster } from "../store/kubernetes/open.ts";
 import { ClusterFacts } from "../web/cluster.ts";
+import type { Door } from "../web/door.ts";
+import { KeyDoor } from "../web/key-door.ts";
 import type { Facts } from "../web/live.ts";
 import { Ui } from "../web/server.ts";
-import { untilTold } from "./daemon.ts";
+import { SignInDoor } from "../web/sign-in.ts";
+import { selfSigned } from "../webhook/certificate.ts";
+import { untilTold, writeLog } from "./daemon.ts";
 import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
 import {
   chosenSource,
@@ -28,6 +35,9 @@ Shows networks, pools and addresses in a browser, live. It prints the address to
 
   --listen HOST:PORT   where to serve                      127.0.0.1, any free port
   --host NAME:PORT     another name it is reached by, behind a proxy; may be repeated
+  --sign-in            no key: each reader signs in with a token of the cluster, and may what the token may
+  --tls-cert FILE, --tls-key FILE   PEM; with --sign-in beyond loopback TLS is always on, if need be with a
+                       certificate that signs itself
   --allow-writes       the page may reserve and release addresses; without it it only looks
   --state-dir DIR      where the agent of this host keeps its history   ${DEFAULT_STATE_DIR}
 ${NETWORK_HELP}${SOURCE_HELP}
@@ -40,13 +50,21 @@ const OPTIONS = {
   listen: { type: "string", default: "127.0.0.1:0" },
   host: { type: "string", multiple: true },
   "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
+  "sign-in": { type: "boolean", default: false },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
   "allow-writes": { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
 
+/** How long a person waits for a write, in milliseconds. */
+const WRITE_PATIENCE = 10_000;
+/** Longer than a process lives: it is made anew with each start. */
+const OWN_CERTIFICATE_DAYS = 365;
+
 /** `berth ui`: serves the page until it is told to stop. */
 export async function runUi(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: OPTIONS });
+  const { values } = parseArgs({ args, options: OPTIONS, allowNegative: true });
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
@@ -57,8 +75,14 @@ export async function runUi(args: string[]): Promise<number> {
     process.stderr.write(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
+  const hostname = listen[1] ?? listen[2] ?? "127.0.0.1";
   const writable = values["allow-writes"];
-  const store = openSource(values, writable ? "steer" : "look", true);
+  const door = values["sign-in"] ? signInDoor(values, writable) : ok(keyDoor(writable));
+  if (!door.ok) return complain(door.error);
+  const tls = tlsFor(values, values["sign-in"] && !isLoopback(hostname));
+  if (!tls.ok) return complain(tls.error);
+  // Who signs in writes with their own rights, through a store of their own.
+  const store = openSource(values, writable && !values["sign-in"] ? "steer" : "look", true);
   if (!store.ok) return storeFailed(store.error);
   const facts = await factsFor(values, values.networks, values["state-dir"]);
   if (!facts.ok) return complain(facts.error);
@@ -67,10 +91,10 @@ export async function runUi(args: string[]): Promise<number> {
       store: store.value,
       facts: facts.value.facts,
       clock: systemClock,
-      hostname: listen[1] ?? listen[2] ?? "127.0.0.1",
+      hostname,
       port,
-      token: randomBytes(24).toString("base64url"),
-      writable,
+      door: door.value,
+      ...(tls.value && { tls: tls.value }),
       hosts: values.host ?? [],
     });
     process.stdout.write(`${ui.url}\n`);
@@ -83,6 +107,54 @@ export async function runUi(args: string[]): Promise<number> {
     await facts.value.stop();
     store.value.close();
   }
+}
+
+function keyDoor(writable: boolean): Door {
+  return new KeyDoor(randomBytes(24).toString("base64url"), writable);
+}
+
+function signInDoor(options: SourceOptions, writable: boolean): Result<Door, string> {
+  const choice = chosenSource(options);
+  if (choice.kind !== "kubernetes")
+    return err("--sign-in is for the claims of a cluster: name a --kubeconfig");
+  const found = findCluster(choice, systemClock);
+  if (!found.ok) return err(`${found.error.store}: ${found.error.message} (${found.error.hint})`);
+  const { source, namespace } = found.value;
+  const log = jsonLog(writeLog, "verbose", systemClock.now);
+  const store = { clock: systemClock, log, staying: false, patience: WRITE_PATIENCE };
+  return ok(
+    new SignInDoor({
+      connect: (token) => connect({ source: onBehalfOf(source, token), namespace }, systemClock),
+      openStore: (client) => new KubernetesStore(client, store),
+      clock: systemClock,
+      log,
+      writable,
+      newSession: () => randomBytes(32).toString("base64url"),
+    }),
+  );
+}
+
+/** The files that are named, else a certificate that signs itself where TLS is a must. */
+function tlsFor(
+  options: { readonly "tls-cert"?: string | undefined; readonly "tls-key"?: string | undefined },
+  isMust: boolean,
+): Result<{ cert: string; key: string } | undefined, string> {
+  const { "tls-cert": certFile, "tls-key": keyFile } = options;
+  if (certFile !== undefined && keyFile !== undefined) {
+    try {
+      return ok({ cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") });
+    } catch (error) {
+      return err(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (certFile !== undefined || keyFile !== undefined) return err("--tls-cert and --tls-key go together");
+  if (!isMust) return ok(undefined);
+  const { certificate, key } = selfSigned(["berth-ui"], systemClock.now(), OWN_CERTIFICATE_DAYS);
+  return ok({ cert: certificate, key });
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
 type Source = { readonly facts: Facts; readonly stop: () => Promise<void> };

@@ -17,6 +17,10 @@ export type Overview = {
   readonly store: string;
   /** Why the store does not answer now; what is shown is what it said last. */
   readonly trouble?: string;
+  /** Who has signed in. */
+  readonly user?: string;
+  /** Whether they can sign out here. */
+  readonly canLeave: boolean;
   readonly writable: boolean;
   /** Changes whenever anything else does. */
   readonly revision: string;
@@ -39,7 +43,7 @@ export type PoolSummary = PoolRecord & {
 /** GET /api/map?pool=ID[&block=CIDR] */
 export type MapAnswer = PoolMap & { readonly pool: PoolSummary };
 
-/** GET /api/claims?pool=ID&block=CIDR&offset=N, GET /api/search?q=TEXT */
+/** GET /api/claims?pool=ID&block=CIDR&offset=N, GET /api/search?q=TEXT&offset=N */
 export type ClaimPage = {
   readonly claims: readonly ClaimRecord[];
   /** How many there are in all. */
@@ -73,5 +77,8 @@ export type StepAnswer = {
   readonly fromPod: boolean;
 };
 
-/** Any answer that is no success. */
+/** POST /api/session: signs in, with a cookie for what follows. DELETE signs out. */
+export type SignInRequest = { readonly token: string };
+
+/** Any answer that is no success; 401: sign in first. */
 export type Refusal = { readonly error: string };

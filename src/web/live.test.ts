@@ -90,7 +90,7 @@ describe("Live", () => {
     ]);
     await live.refresh();
     expect([store.whole, store.parts]).toEqual([3, 1]);
-    expect(live.snapshot.search("successor", 5).total).toBe(1);
+    expect(live.snapshot.search("successor", 0, 5).total).toBe(1);
   });
 
   test("a store that is away: what it said last stays, with the reason; then it is read anew", async () => {

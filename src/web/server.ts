@@ -7,12 +7,13 @@ import { carryOut, planRelease, planReservation } from "../inspect/steer.ts";
 import { type Address, addressOf, parseAddress } from "../ip/address.ts";
 import { type Cidr, contains, formatCidr, parseCidr } from "../ip/cidr.ts";
 import type { Store } from "../store/store.ts";
-import type { AddressAnswer, ClaimPage, MapAnswer, Overview, StepAnswer, StepRequest } from "./api.ts";
+import type { AddressAnswer, ClaimPage, MapAnswer, Overview, StepAnswer } from "./api.ts";
 import { ASSETS } from "./assets.ts";
-import { type Guard, judge, SECURITY_HEADERS } from "./guard.ts";
+import { type Door, refusal, type Visitor } from "./door.ts";
+import { judgeOrigin, SECURITY_HEADERS } from "./guard.ts";
 import { type Facts, Live } from "./live.ts";
 import type { PoolState } from "./snapshot.ts";
-import { readStep } from "./step.ts";
+import { readStep, type StepBody } from "./step.ts";
 
 export type UiOptions = {
   readonly store: Store;
@@ -21,8 +22,9 @@ export type UiOptions = {
   readonly hostname: string;
   /** 0: any that is free. */
   readonly port: number;
-  readonly token: string;
-  readonly writable: boolean;
+  readonly door: Door;
+  /** PEM; absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Names besides its own address under which the server may be asked, with port. */
   readonly hosts?: readonly string[];
 };
@@ -37,22 +39,23 @@ export class Ui {
   readonly #options: UiOptions;
   readonly #live: Live;
   readonly #server: ReturnType<typeof Bun.serve>;
-  readonly #guard: Guard;
+  readonly #hosts: readonly string[];
 
   private constructor(options: UiOptions, live: Live) {
     this.#options = options;
     this.#live = live;
-    const { hostname, port } = options;
+    const { hostname, port, tls } = options;
     this.#server = Bun.serve({
       hostname,
       port,
+      ...(tls && { tls }),
       idleTimeout: 0, // a stream of events may be quiet for hours
       maxRequestBodySize: MOST_BODY,
       fetch: (request) => this.#handle(request),
     });
     const own = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${this.#server.port}`;
     const local = `localhost:${this.#server.port}`;
-    this.#guard = { token: options.token, hosts: [own, local, ...(options.hosts ?? [])] };
+    this.#hosts = [own, local, ...(options.hosts ?? [])].map((host) => host.toLowerCase());
   }
 
   static async start(options: UiOptions): Promise<Ui> {
@@ -61,9 +64,10 @@ export class Ui {
     return new Ui(options, live);
   }
 
-  /** The address with the key. */
+  /** The address to open, with the key where there is one. */
   get url(): string {
-    return `http://${this.#guard.hosts[0]}/?token=${this.#options.token}`;
+    const { door, tls } = this.#options;
+    return `${tls ? "https" : "http"}://${this.#hosts[0]}/${door.query}`;
   }
 
   async stop(): Promise<void> {
@@ -72,27 +76,35 @@ export class Ui {
   }
 
   async #handle(request: Request): Promise<Response> {
-    const verdict = judge(request, this.#guard);
-    const response = verdict.kind === "pass" ? await this.#answer(request) : verdict.response;
+    const response = judgeOrigin(request, this.#hosts) ?? (await this.#enter(request));
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.headers.set(name, value);
     return response;
   }
 
-  async #answer(request: Request): Promise<Response> {
-    const { pathname, searchParams } = new URL(request.url);
-    if (request.method === "POST") return this.#steer(pathname, request);
+  async #enter(request: Request): Promise<Response> {
+    const { door } = this.#options;
+    const { pathname } = new URL(request.url);
     const asset = Object.hasOwn(ASSETS, pathname) ? ASSETS[pathname] : undefined;
-    if (asset) return new Response(asset.text, { headers: { "content-type": asset.type } });
+    const file = () => new Response(asset?.text, { headers: { "content-type": asset?.type ?? "" } });
+    if (asset && door.isPageForAll) return file();
+    const admission = await door.admit(request);
+    if (admission.kind === "answer") return admission.response;
+    return asset ? file() : this.#answer(request, admission.visitor);
+  }
+
+  async #answer(request: Request, visitor: Visitor): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (request.method === "POST") return this.#steer(pathname, request, visitor);
     switch (pathname) {
       case "/api/overview":
         await this.#live.refresh();
-        return Response.json(this.#overview());
+        return Response.json(this.#overview(visitor));
       case "/api/map":
         return this.#map(searchParams);
       case "/api/claims":
         return this.#claims(searchParams);
       case "/api/search":
-        return Response.json(this.#search(searchParams.get("q") ?? ""));
+        return Response.json(this.#search(searchParams));
       case "/api/address":
         return this.#address(searchParams.get("address") ?? "");
       case "/api/events":
@@ -102,13 +114,15 @@ export class Ui {
     }
   }
 
-  #overview(): Overview {
+  #overview({ user, canLeave, canWrite }: Visitor): Overview {
     const { snapshot, trouble } = this.#live;
     return {
       version,
       store: this.#options.store.name,
       ...(trouble !== undefined && { trouble }),
-      writable: this.#options.writable,
+      ...(user !== undefined && { user }),
+      canLeave,
+      writable: canWrite,
       revision: snapshot.revision,
       pools: [...snapshot.pools.values()].map(({ summary }) => summary),
       findings: snapshot.findings,
@@ -133,7 +147,7 @@ export class Ui {
     if (found instanceof Response) return found;
     const { state, block } = found;
     const claims = block ? this.#live.snapshot.inBlock(state, block) : state.claims;
-    const offset = Math.max(0, Math.trunc(Number(query.get("offset") ?? 0)) || 0);
+    const offset = offsetIn(query);
     const page = claims.slice(offset, offset + MOST_CLAIMS).map(claimRecord);
     return Response.json({ claims: page, total: claims.length } satisfies ClaimPage);
   }
@@ -154,8 +168,9 @@ export class Ui {
     return { state, block: block.value };
   }
 
-  #search(text: string): ClaimPage {
-    const { found, total } = this.#live.snapshot.search(text.slice(0, 200), MOST_CLAIMS);
+  #search(query: URLSearchParams): ClaimPage {
+    const text = (query.get("q") ?? "").slice(0, 200);
+    const { found, total } = this.#live.snapshot.search(text, offsetIn(query), MOST_CLAIMS);
     return { claims: found.map(claimRecord), total };
   }
 
@@ -182,16 +197,30 @@ export class Ui {
     }
   }
 
-  /** One line whenever something has changed; what, the page asks for itself. */
+  /** One line whenever something has changed; what, the page asks for itself. Ends with the visitor's right to look. */
   #events(request: Request): Response {
+    const { clock, door } = this.#options;
     let end: () => void = () => undefined;
     const stream = new ReadableStream<string>({
       start: (controller) => {
         const say = () => controller.enqueue(`data: ${this.#live.snapshot.revision}\n\n`);
         const unwatch = this.#live.watch(say);
-        const beat = setInterval(() => controller.enqueue(": quiet\n\n"), HEARTBEAT);
+        let timer = clock.after(HEARTBEAT, () => void beat());
+        let isOver = false;
+        const beat = async () => {
+          const admission = await door.admit(request);
+          if (isOver) return;
+          if (admission.kind === "answer") {
+            end();
+            controller.close();
+            return;
+          }
+          controller.enqueue(": quiet\n\n");
+          timer = clock.after(HEARTBEAT, () => void beat());
+        };
         end = () => {
-          clearInterval(beat);
+          isOver = true;
+          timer.cancel();
           unwatch();
         };
         request.signal.addEventListener("abort", end, { once: true });
@@ -202,19 +231,27 @@ export class Ui {
     return new Response(stream, { headers: { "content-type": "text/event-stream" } });
   }
 
-  async #steer(pathname: string, request: Request): Promise<Response> {
+  async #steer(pathname: string, request: Request, visitor: Visitor): Promise<Response> {
     if (pathname !== "/api/reserve" && pathname !== "/api/release")
       return refusal(404, `there is nothing at ${pathname}`);
-    if (!this.#options.writable)
-      return refusal(403, "this page only looks; berth ui --allow-writes also changes");
+    if (!visitor.canWrite) return refusal(403, visitor.whyNot ?? "you only look");
     const body = readStep(await request.text());
     if (!body.ok) return refusal(400, body.error);
-    const { store, clock } = this.#options;
-    const { address, reservation, choice, yes } = body.value;
-    if (pathname === "/api/reserve" && !reservation) return refusal(400, "owner and reason are wanted");
+    if (pathname === "/api/reserve" && !body.value.reservation)
+      return refusal(400, "owner and reason are wanted");
+    const store = visitor.openStore?.() ?? this.#options.store;
+    try {
+      return await this.#step(store, pathname === "/api/reserve", body.value);
+    } finally {
+      if (visitor.openStore) store.close();
+    }
+  }
+
+  async #step(store: Store, reserves: boolean, body: StepBody): Promise<Response> {
+    const { address, reservation, choice, yes } = body;
     const step =
-      pathname === "/api/reserve" && reservation
-        ? await planReservation(store, address, reservation, choice, clock.now())
+      reserves && reservation
+        ? await planReservation(store, address, reservation, choice, this.#options.clock.now())
         : await planRelease(store, address, choice);
     if (!step.ok) return refusal(409, step.error);
     if (yes) {
@@ -227,8 +264,6 @@ export class Ui {
   }
 }
 
-function refusal(status: number, error: string): Response {
-  return Response.json({ error }, { status });
+function offsetIn(query: URLSearchParams): number {
+  return Math.max(0, Math.trunc(Number(query.get("offset") ?? 0)) || 0);
 }
-
-export type { StepRequest };

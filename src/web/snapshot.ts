@@ -76,8 +76,12 @@ export class Snapshot {
     return new Snapshot({ revision, pools, findings, pods, nodes });
   }
 
-  /** Claims whose address, pod, node or network has all the words, in order of pool and address; and how many there are. */
-  search(text: string, limit: number): { readonly found: readonly Claim[]; readonly total: number } {
+  /** Claims whose address, pod, node or network has all the words, in order of pool and address, from the offset on; and how many there are. */
+  search(
+    text: string,
+    offset: number,
+    limit: number,
+  ): { readonly found: readonly Claim[]; readonly total: number } {
     const words = text
       .toLowerCase()
       .split(/\s+/)
@@ -90,7 +94,7 @@ export class Snapshot {
       if (!words.every((word) => candidate.includes(word))) continue;
       total++;
       const claim = this.claims[index];
-      if (claim && found.length < limit) found.push(claim);
+      if (claim && total > offset && found.length < limit) found.push(claim);
     }
     return { found, total };
   }

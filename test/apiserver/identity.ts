@@ -25,11 +25,11 @@ export class Authenticator {
     this.tokens = new Map(Object.entries(tokens ?? {}));
   }
 
-  /** The user of the bearer token, else of the client certificate, else nobody; undefined for a token that is unknown. */
+  /** The user of the client certificate, else of the bearer token, else nobody; undefined for a token that is unknown. */
   identify(headers: ApiRequest["headers"], certificate: User | undefined): User | undefined {
     if (!this.on) return certificate ?? ADMIN;
     const token = /^Bearer (.*)$/i.exec(headers.authorization ?? "")?.[1];
-    const user = token === undefined ? certificate : this.tokens.get(token);
+    const user = certificate ?? this.tokens.get(token ?? "");
     if (!user) return token === undefined ? ANONYMOUS : undefined;
     return { name: user.name, groups: [...(user.groups ?? []), "system:authenticated"] };
   }

@@ -6,6 +6,7 @@ import { buildTree } from "../../tools/image/tree.ts";
 import { serviceAccount } from "../apiserver/identity.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 import { until } from "../operator/lab.ts";
+import { binding } from "../web/people.ts";
 import { withRoles } from "./roles.ts";
 
 /**
@@ -24,9 +25,10 @@ beforeAll(async () => {
   const tokens = {
     secret: serviceAccount(NAMESPACE, "berth-agent"),
     "secret-ui": serviceAccount(NAMESPACE, "berth-ui"),
+    "secret-viewer": { name: "viewer" },
   };
   server = await startApiServer({ kind: "double", tls: true, crds: "berth", rbac: true, tokens });
-  if (server.double) withRoles(server.double, NAMESPACE);
+  if (server.double) withRoles(server.double, NAMESPACE).seed(binding("viewer", "berth-viewer"));
   buildTree(join(import.meta.dirname, "../../dist"), root);
   const account = join(root, "var/run/secrets/kubernetes.io/serviceaccount");
   for (const folder of [account, join(root, "proc"), join(root, "run/berth"), join(root, "var/lib/berth")]) {
@@ -111,21 +113,20 @@ test.skipIf(!isRoot)(
 );
 
 test.skipIf(!isRoot)(
-  "the page is served with the rights of its role, which are to look",
+  "the page is served with the rights of its role, which are to look, to who signs in",
   async () => {
     const token = join(root, "var/run/secrets/kubernetes.io/serviceaccount/token");
     writeFileSync(token, "secret-ui");
-    const child = inPod(["/berth", "ui", "--listen", "127.0.0.1:0"], { HOME: "/" });
+    const child = inPod(["/berth", "ui", "--sign-in", "--listen", "127.0.0.1:0"], { HOME: "/" });
     try {
       const reader = child.stdout.getReader();
       const { value } = await reader.read();
       const url = new TextDecoder().decode(value).trim();
-      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\//);
-      // The key of the address becomes a cookie, as in a browser.
-      const first = await fetch(url, { redirect: "manual" });
-      const cookie = first.headers.get("set-cookie")?.split(";")[0] ?? "";
-      const page = await fetch(new URL("/", url), { headers: { cookie } });
-      expect([first.status, page.status]).toEqual([303, 200]);
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+      const ask = (path: string, headers = {}) => fetch(new URL(path, url), { headers });
+      const mine = { authorization: "Bearer secret-viewer" };
+      const answers = [await ask("/"), await ask("/api/overview"), await ask("/api/overview", mine)];
+      expect(answers.map(({ status }) => status)).toEqual([200, 401, 200]);
     } finally {
       child.kill("SIGKILL");
       await child.exited;

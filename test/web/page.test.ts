@@ -117,7 +117,16 @@ suite("the page in a browser", () => {
     await page.keyboard.press("Backspace");
     await page.locator(".map.blocks").waitFor();
     await page.getByRole("button", { name: "Table" }).press("Enter");
-    await page.getByText(/Held in 10\.57\.0\.0\/16: the first 200 of 700/).waitFor();
+    await page.getByText("Held in 10.57.0.0/16: 1–200 of 700").waitFor();
+    await page.getByRole("button", { name: "Next" }).press("Enter");
+    await page.getByText("Held in 10.57.0.0/16: 201–400 of 700").waitFor();
+    await page.keyboard.press("Enter"); // the focus has stayed on it
+    await page.getByText("Held in 10.57.0.0/16: 401–600 of 700").waitFor();
+    await page.getByRole("button", { name: "Last" }).press("Enter");
+    await page.getByText("Held in 10.57.0.0/16: 601–700 of 700").waitFor();
+    expect(await page.getByRole("button", { name: "Next" }).getAttribute("aria-disabled")).toBe("true");
+    await page.getByRole("button", { name: "First" }).press("Enter");
+    await page.getByText("Held in 10.57.0.0/16: 1–200 of 700").waitFor();
   });
 
   test("a full pool and a /64, dark, with the way down", async () => {

@@ -3,6 +3,7 @@ import { systemClock } from "../../src/clock.ts";
 import { lintNetworks } from "../../src/lint/index.ts";
 import { acquire } from "../../src/store/contract.ts";
 import { MemoryStore } from "../../src/store/memory/memory.ts";
+import { KeyDoor } from "../../src/web/key-door.ts";
 import type { Facts } from "../../src/web/live.ts";
 import { Ui } from "../../src/web/server.ts";
 import { reserveText } from "../cli/fixture.ts";
@@ -26,8 +27,7 @@ export class Site {
       clock: systemClock,
       hostname: "127.0.0.1",
       port: 0,
-      token: "key-of-the-test",
-      writable: options.writable ?? false,
+      door: new KeyDoor("key-of-the-test", options.writable ?? false),
     });
     return site;
   }

@@ -3,7 +3,7 @@ import type { StoreChoice } from "../../config/index.ts";
 import type { KubeClient } from "../../kube/api.ts";
 import { connect } from "../../kube/connect.ts";
 import { inCluster } from "../../kube/in-cluster.ts";
-import { loadKubeconfig } from "../../kube/kubeconfig.ts";
+import { type Connection, loadKubeconfig } from "../../kube/kubeconfig.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Store, StoreError } from "../store.ts";
 import { kubeconfigError } from "./failure.ts";
@@ -32,13 +32,19 @@ export function openKubernetes(
 }
 
 /** The API server behind a store, for what is not in the store: attachments, pods, nodes. */
-export function openCluster(
+export function openCluster(choice: ClusterChoice, clock: Clock): Result<KubeClient, StoreError> {
+  const connection = findCluster(choice, clock);
+  return connection.ok ? ok(connect(connection.value, clock)) : connection;
+}
+
+/** Where that API server is, and as whom it is asked. */
+export function findCluster(
   { kubeconfig, context }: ClusterChoice,
   clock: Clock,
-): Result<KubeClient, StoreError> {
+): Result<Connection, StoreError> {
   const connection =
     kubeconfig === ""
       ? inCluster(process.env, clock)
       : loadKubeconfig(kubeconfig, { clock, ...(context !== undefined && { context }) });
-  return connection.ok ? ok(connect(connection.value, clock)) : err(kubeconfigError(connection.error));
+  return connection.ok ? connection : err(kubeconfigError(connection.error));
 }

@@ -1,13 +1,13 @@
 import type { Overview } from "../api.ts";
-import { claimTable } from "./claims.ts";
 import * as client from "./client.ts";
 import { renderDetail } from "./detail.ts";
 import { byId, h } from "./dom.ts";
-import { count } from "./format.ts";
 import { renderHome } from "./home.ts";
+import { PagedTable } from "./paged.ts";
 import { PoolPage } from "./pool.ts";
 import { linkTo, type Route, readRoute } from "./route.ts";
 import { renderSide } from "./side.ts";
+import { signInForm } from "./sign-in.ts";
 
 const main = byId("main");
 const side = byId("side");
@@ -16,6 +16,8 @@ const searchField = byId("search") as HTMLInputElement;
 
 let overview: Overview | undefined;
 let poolPage: PoolPage | undefined;
+let found: { readonly text: string; readonly table: PagedTable } | undefined;
+let unfollow: (() => void) | undefined;
 /** Answers that come after the reader has gone on are not shown. */
 let turn = 0;
 
@@ -25,7 +27,10 @@ async function show(moved: boolean): Promise<void> {
   const route = readRoute(location.hash);
   const answer = await client.overview();
   if (mine !== turn) return;
+  if (!answer.ok && answer.status === 401) return showSignIn(answer.error);
   if (answer.ok) overview = answer.value;
+  showUser();
+  unfollow ??= client.follow(changed, connected);
   showState(answer.ok ? answer.value.trouble : answer.error);
   if (!overview) {
     main.replaceChildren(h("p", { class: "trouble" }, answer.ok ? "" : answer.error));
@@ -39,6 +44,32 @@ async function show(moved: boolean): Promise<void> {
   if (moved && mine === turn && route.page !== "pool") scrollTo(0, 0);
 }
 
+/** Nobody is let in: nothing of what was shown before stays. */
+function showSignIn(why: string): void {
+  const isFirst = overview === undefined;
+  unfollow?.();
+  unfollow = overview = poolPage = undefined;
+  document.title = "Sign in – Berth";
+  document.body.dataset.page = "sign-in";
+  side.replaceChildren();
+  hideDetail();
+  showUser();
+  byId("live").dataset.state = "trouble";
+  byId("live-text").textContent = "Not signed in";
+  main.replaceChildren(signInForm(isFirst ? undefined : why, () => void show(true)));
+  main.querySelector("input")?.focus();
+}
+
+function showUser(): void {
+  const leave = async () => {
+    await client.signOut();
+    overview = undefined;
+    await show(true);
+  };
+  const button = h("button", { type: "button", onclick: () => void leave() }, "Sign out");
+  byId("user").replaceChildren(overview?.user ?? "", ...(overview?.canLeave ? [button] : []));
+}
+
 function showHome(current: Overview): void {
   poolPage = undefined;
   document.title = "Berth";
@@ -47,28 +78,21 @@ function showHome(current: Overview): void {
 }
 
 async function showSearch(text: string, mine: number): Promise<void> {
-  const answer = await client.search(text);
-  if (mine !== turn) return;
   poolPage = undefined;
   document.title = `${text} – Berth`;
   hideDetail();
   if (searchField !== document.activeElement) searchField.value = text;
-  if (!answer.ok) {
-    main.replaceChildren(h("p", { class: "trouble" }, answer.error));
-    return;
+  if (found?.text !== text || !main.contains(found.table.element)) {
+    const words = {
+      caption: `Found for “${text}”`,
+      none: `No address is held that has “${text}” in its address, pod, node or network.`,
+    };
+    found = { text, table: new PagedTable((offset) => client.search(text, offset), words) };
   }
-  const { claims, total } = answer.value;
-  const shown = claims.length < total ? `the first ${claims.length} of ${count(total)}` : count(total);
-  main.replaceChildren(
-    h("h1", {}, "Search"),
-    total === 0
-      ? h(
-          "p",
-          { class: "quiet" },
-          `No address is held that has “${text}” in its address, pod, node or network.`,
-        )
-      : claimTable(claims, `Found for “${text}”: ${shown}`),
-  );
+  const { table } = found;
+  await table.refresh();
+  if (mine === turn && !main.contains(table.element))
+    main.replaceChildren(h("h1", {}, "Search"), table.element);
 }
 
 async function showPool(route: Extract<Route, { page: "pool" }>, mine: number): Promise<void> {
@@ -152,6 +176,12 @@ function changed(): void {
   }, 100);
 }
 
+/** A stream that breaks may mean that the session has ended: looking again tells. */
+function connected(isConnected: boolean): void {
+  if (!isConnected) showState("No connection to berth ui; trying again");
+  changed();
+}
+
 let typing: ReturnType<typeof setTimeout> | undefined;
 searchField.addEventListener("input", () => {
   clearTimeout(typing);
@@ -170,8 +200,4 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "Escape" && !detail.hidden) detail.querySelector<HTMLElement>(".close")?.click();
 });
 addEventListener("hashchange", () => void show(true));
-client.follow(changed, (connected) => {
-  if (!connected) showState("No connection to berth ui; trying again");
-  else changed();
-});
 void show(true);

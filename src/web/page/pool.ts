@@ -1,9 +1,9 @@
 import type { AddressState, MapAnswer } from "../api.ts";
-import { claimTable } from "./claims.ts";
 import * as client from "./client.ts";
 import { bar, h } from "./dom.ts";
 import { count, percent } from "./format.ts";
 import { Grid, STATES } from "./grid.ts";
+import { PagedTable } from "./paged.ts";
 import { linkTo } from "./route.ts";
 
 /** One pool: how full it is, and the map of a part of it, as cells or as a table. */
@@ -11,6 +11,7 @@ export class PoolPage {
   readonly element = h("div", { class: "pool" });
   #map: MapAnswer;
   #grid: Grid | undefined;
+  #table: PagedTable | undefined;
   #asTable = false;
   #selected: string | undefined;
   readonly #look = h("output", { class: "look", "aria-live": "off" });
@@ -40,7 +41,7 @@ export class PoolPage {
     this.#map = map;
     this.#numbers.replaceChildren(...this.#summary());
     if (moved) this.#render();
-    else if (this.#asTable) void this.#showTable();
+    else if (this.#asTable) void this.#table?.refresh();
     else if (!this.#grid?.update(map)) this.#showGrid();
   }
 
@@ -78,7 +79,7 @@ export class PoolPage {
       ),
       this.#body,
     );
-    if (this.#asTable) void this.#showTable();
+    if (this.#asTable) this.#showTable();
     else this.#showGrid();
   }
 
@@ -102,6 +103,7 @@ export class PoolPage {
   }
 
   #showGrid(): void {
+    this.#table = undefined;
     const { pool, path } = this.#map;
     this.#grid = new Grid(this.#map, {
       open: (cell) => {
@@ -125,21 +127,15 @@ export class PoolPage {
     this.#body.replaceChildren(legend(this.#map), this.#grid.element, this.#look);
   }
 
-  async #showTable(): Promise<void> {
+  #showTable(): void {
     this.#grid = undefined;
     const { pool, block } = this.#map;
-    const page = await client.claims(pool.id, block, 0);
-    if (!page.ok) {
-      this.#body.replaceChildren(h("p", { class: "trouble" }, page.error));
-      return;
-    }
-    const { claims, total } = page.value;
-    const shown = claims.length < total ? `the first ${claims.length} of ${count(total)}` : count(total);
-    this.#body.replaceChildren(
-      total === 0
-        ? h("p", { class: "quiet" }, `Nobody holds an address of ${block}.`)
-        : claimTable(claims, `Held in ${block}: ${shown}`),
-    );
+    this.#table = new PagedTable((offset) => client.claims(pool.id, block, offset), {
+      caption: `Held in ${block}`,
+      none: `Nobody holds an address of ${block}.`,
+    });
+    this.#body.replaceChildren(this.#table.element);
+    void this.#table.refresh();
   }
 }
 
