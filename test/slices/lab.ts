@@ -1,10 +1,11 @@
 import type { Acquire, Outcome } from "../../src/allocation/claim.ts";
 import { Controller } from "../../src/controller/controller.ts";
+import { parseAddress } from "../../src/ip/address.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import { parseRange } from "../../src/ip/range.ts";
 import { Client } from "../../src/kube/client.ts";
 import { EventRecorder } from "../../src/kube/events.ts";
-import { IP_POOLS, NODE_SLICE_POOLS } from "../../src/kube/objects.ts";
+import { apiVersionOf, IP_POOLS, NODE_SLICE_POOLS, RESERVATIONS } from "../../src/kube/objects.ts";
 import type { Result } from "../../src/result.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import type { Grant, SliceJournal, SliceRow } from "../../src/store/kubernetes/slices/journal.ts";
@@ -95,7 +96,7 @@ export class Lab {
     const disk = this.disks.get(node) ?? new Disk();
     this.disks.set(node, disk);
     const client = this.client(this.#lifeOf(node));
-    const parts = { client, clock: this.clock, log: () => undefined, patience: 10_000 };
+    const parts = { clock: this.clock, log: () => undefined, patience: 10_000 };
     const inner = new KubernetesStore(client, { ...parts, staying: true });
     const exists = () => disk.rows.size > 0;
     const journals = { exists, open: () => disk.open() };
@@ -155,6 +156,33 @@ export class Lab {
       .sort();
   }
 
+  /** The names of all reservations, ascending. */
+  reservations(): string[] {
+    return this.double
+      .objects(RESERVATIONS)
+      .map(({ metadata }) => (metadata as { name: string }).name)
+      .sort();
+  }
+
+  seedPool(name: string, range: string, offset: string, allocation: object): void {
+    const entry = { id: "seeded", ifname: "net1", ...allocation };
+    this.double.seed({
+      apiVersion: apiVersionOf(IP_POOLS),
+      kind: IP_POOLS.kind,
+      metadata: { name, namespace: NAMESPACE },
+      spec: { range, allocations: { [offset]: entry } },
+    });
+  }
+
+  seedReservation(name: string, podref: string): void {
+    this.double.seed({
+      apiVersion: apiVersionOf(RESERVATIONS),
+      kind: RESERVATIONS.kind,
+      metadata: { name, namespace: NAMESPACE },
+      spec: { podref, ifname: "net1" },
+    });
+  }
+
   /** `node slice` of all that is given out. */
   slices(): string[] {
     return this.double.objects(NODE_SLICE_POOLS).flatMap((object) => {
@@ -171,23 +199,34 @@ export class Lab {
 export type Want = {
   readonly network: string;
   readonly range: string;
-  readonly prefix: number;
+  /** Absent: an allocation without slices. */
+  readonly prefix?: number;
   readonly networkName?: string;
+  /** The address that the pod asks for. */
+  readonly address?: string;
 };
 
 export function acquisition(
   node: string,
   pod: string,
-  { network, range, prefix, networkName = "" }: Want,
+  { network, range, prefix, networkName = "", address }: Want,
 ): Acquire {
   const parsed = parseRange(range);
-  if (!parsed.ok) throw new Error(range);
+  const asked = address === undefined ? undefined : parseAddress(address);
+  if (!parsed.ok || asked?.ok === false) throw new Error(range);
   const { network: cidr, first, last } = parsed.value;
   const owner = {
     pod: { namespace: "default", name: pod, uid: `uid-${pod}` },
     ifname: "net1",
     sandbox: `sandbox-${pod}`,
   };
-  const wants = [{ pool: { networkName, range: cidr }, free: [{ first, last }], slice: { network, prefix } }];
+  const wants = [
+    {
+      pool: { networkName, range: cidr },
+      free: [{ first, last }],
+      ...(prefix !== undefined && { slice: { network, prefix } }),
+      ...(asked && { address: asked.value }),
+    },
+  ];
   return { kind: "acquire", owner, node, network, overlapCheck: true, wants, now: 1 };
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Outcome } from "../../src/allocation/claim.ts";
 import { formatAddress } from "../../src/ip/address.ts";
 import type { Result } from "../../src/result.ts";
@@ -136,4 +136,62 @@ test("written through, the API server has it before the answer", async () => {
   expect(cluster.entries()).toHaveLength(1);
   cluster.cutOff("node-a");
   expect(shown(await cluster.add("node-a", "p2", NET))).toBe("store_unavailable");
+});
+
+describe("beside a pool without slices", () => {
+  const PLAIN: Want = { network: "plain", range: NET.range };
+
+  test("who allocates without slices leaves those of other nodes alone, written or not", async () => {
+    const cluster = lab(60_000);
+    for (const node of ["node-a", "node-b"]) cluster.join(node);
+    expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+    expect(cluster.entries()).toEqual([]);
+    expect(shown(await cluster.add("node-b", "p2", PLAIN))).toBe("10.5.0.16");
+    expect(shown(await cluster.add("node-b", "p3", PLAIN))).toBe("10.5.0.17");
+    // As it asks for this very one.
+    expect(shown(await cluster.add("node-b", "p4", { ...PLAIN, address: "10.5.0.9" }))).toBe("address_taken");
+  });
+
+  test("one whose watch hangs finds the slices out before it answers", async () => {
+    const cluster = lab(60_000);
+    for (const node of ["node-a", "node-b"]) cluster.join(node);
+    cluster.double.faults.plant(
+      { client: "node-b#0", verb: "watch", resource: "nodeslicepools" },
+      { do: "hang" },
+    );
+    expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+    expect(shown(await cluster.add("node-b", "p2", PLAIN))).toBe("10.5.0.16");
+    expect(cluster.reservations()).toEqual(["10.5.0.16"]);
+  });
+
+  test("no slice is cut where an address is held, and the pool of a node that lost its slice counts too", async () => {
+    const cluster = lab();
+    for (const node of ["node-a", "node-b"]) cluster.join(node);
+    expect(shown(await cluster.add("node-b", "p1", PLAIN))).toBe("10.5.0.1");
+    cluster.seedPool("node-b-10.5.0.16-28", "10.5.0.16/28", "5", { podref: "default/old", node: "node-b" });
+    await cluster.clock.advance(100);
+    expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.33");
+    expect(shown(await cluster.add("node-b", "p3", NET))).toBe("10.5.0.17");
+  });
+
+  test("a range of which every part holds an address is told as exhausted at once", async () => {
+    const cluster = lab();
+    cluster.attach("tiny", { range: "10.9.0.0/28", node_slice_size: "/28" });
+    cluster.join("node-a");
+    await cluster.add("node-a", "p1", { network: "plain", range: "10.9.0.0/28" });
+    const tiny: Want = { network: "tiny", range: "10.9.0.0/28", prefix: 28 };
+    const started = cluster.clock.elapsed();
+    expect(shown(await cluster.add("node-a", "p2", tiny))).toBe("slices_exhausted");
+    expect(cluster.clock.elapsed() - started).toBeLessThan(500);
+  });
+
+  test("an owner of a slice gives no address that others hold in it, with a reservation or without", async () => {
+    const cluster = lab();
+    cluster.join("node-a");
+    expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+    cluster.seedPool("10.5.0.0-20", "10.5.0.0/20", "2", { podref: "default/go" });
+    cluster.seedReservation("10.5.0.3", "default/other");
+    await cluster.clock.advance(100);
+    expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.4");
+  });
 });

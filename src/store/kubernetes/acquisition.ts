@@ -13,6 +13,7 @@ import type { PoolOp } from "./patch.ts";
 import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
 import type { Reserver } from "./reserver.ts";
 import type { Source } from "./source.ts";
+import type { SliceGuard } from "./slices/guard.ts";
 import type { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 
@@ -23,6 +24,7 @@ export type Tools = {
   readonly claimed: Claimed;
   readonly source: Source;
   readonly reserver: Reserver;
+  readonly slices: SliceGuard;
   readonly writer: (name: string, pool: Claim["pool"]) => PoolWriter;
   /** The uids of pods of this name that are gone and whose addresses this pod may have. */
   readonly inherited: (request: Acquire, deadline: number) => Promise<ReadonlySet<string>>;
@@ -98,16 +100,26 @@ export class Acquisition {
       if (fault !== undefined) return api(faulty(fault));
     }
     const inherited = await this.#tools.inherited(this.#request, this.#deadline);
-    const view = new PlanView(state, claimed, this.#request, inherited);
+    const view = new PlanView(this.#tools, this.#request, inherited);
     const spread = planAcquire({ ...this.#request, wants: this.#spreadWants() }, view);
     const plan = spread.ok ? spread : planAcquire(this.#request, view);
     if (!plan.ok) return this.#refused(plan.error, names);
     const held = plan.value.created.map((claim) => claimed.hold(claim));
     try {
-      return await this.#carryOut(plan.value, view);
+      const outcome = await this.#carryOut(plan.value, view);
+      return outcome.ok ? await this.#outsideSlices(outcome, plan.value) : outcome;
     } finally {
       for (const release of held) release();
     }
+  }
+
+  /** What turns out to be a node's to give is taken back, and something else is looked for. */
+  async #outsideSlices<T>(outcome: T, { created }: Plan): Promise<T | Result<never, Failure | typeof AGAIN>> {
+    const meets = await this.#tools.slices.meets(created, this.#deadline);
+    if (!meets.ok) return api(meets.error);
+    if (!meets.value) return outcome;
+    await this.#undo();
+    return err(AGAIN);
   }
 
   /** A refusal counts when it rests on what the server has now, and not on old news. */
@@ -253,6 +265,8 @@ export class Acquisition {
       }),
     );
     await this.#dropSpare(deadline);
+    this.#written.length = 0;
+    this.#reserved.clear();
   }
 }
 

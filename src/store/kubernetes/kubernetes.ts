@@ -23,6 +23,8 @@ import { LATE, PoolWriter } from "./pool-writer.ts";
 import { collect, release } from "./release.ts";
 import { Reserver } from "./reserver.ts";
 import { DirectSource, type Source } from "./source.ts";
+import { SliceBook } from "./slices/book.ts";
+import { SliceGuard } from "./slices/guard.ts";
 import { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 
@@ -42,6 +44,8 @@ export type KubernetesOptions = {
 export class KubernetesStore implements Store {
   readonly name: string;
   readonly parallel = true;
+  /** Which slices nodes have been given. */
+  readonly book: SliceBook;
   readonly #client: KubeClient;
   readonly #options: KubernetesOptions;
   readonly #state: State;
@@ -63,14 +67,18 @@ export class KubernetesStore implements Store {
     const cached = staying ? new CachedSource(client, clock, state, log) : undefined;
     const source: Source = cached ?? new DirectSource(client, clock, state);
     const sink = cached ?? state;
+    const book = new SliceBook(client, clock, log);
+    if (staying) book.start();
     const knowsAll = () => source.knowsReservations();
     this.#state = state;
     this.#source = source;
+    this.book = book;
     this.#tools = {
       clock,
       state,
       claimed,
       source,
+      slices: new SliceGuard(book),
       reserver: new Reserver({ client, clock, state, sink, claimed, knowsAll }),
       writer: (name, pool) => this.#writer(name, pool, sink),
       inherited: (request, deadline) => inheritedUids(request, deadline, { client, clock, state }),
@@ -110,7 +118,9 @@ export class KubernetesStore implements Store {
     const pools = await this.#source.ready(names, deadline);
     const known = pools.ok ? await this.#source.learnReservations(deadline) : pools;
     if (!known.ok) return err(storeError(this.name, known.error));
-    const plan = planAcquire(request, new PlanView(this.#state, this.#tools.claimed, request, new Set()));
+    const slices = this.book.isSynced ? ok(undefined) : await this.book.read(deadline);
+    if (!slices.ok) return err(storeError(this.name, slices.error));
+    const plan = planAcquire(request, new PlanView(this.#tools, request));
     return ok(plan.ok ? undefined : plan.error);
   }
 
@@ -159,6 +169,7 @@ export class KubernetesStore implements Store {
 
   close(): void {
     this.#source.close();
+    this.book.close();
     this.#client.close();
   }
 

@@ -27,8 +27,7 @@ export function openKubernetes(
   const store = new KubernetesStore(client.value, options);
   if (!slices) return ok(store);
   const { stateDir, writeDelay } = slices;
-  const parts = { ...options, client: client.value };
-  return ok(new SlicedStore(store, parts, { journals: new SliceJournalFiles(stateDir), writeDelay }));
+  return ok(new SlicedStore(store, options, { journals: new SliceJournalFiles(stateDir), writeDelay }));
 }
 
 /** The API server behind a store, for what is not in the store: attachments, pods, nodes. */

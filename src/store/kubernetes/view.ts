@@ -7,7 +7,11 @@ import { type Address, type Family, sameAddress } from "../../ip/address.ts";
 import type { Interval } from "../../ip/interval.ts";
 import type { Claimed } from "./claimed.ts";
 import { ownerOf } from "./entry.ts";
+import type { SliceGuard } from "./slices/guard.ts";
 import type { Held, Reservation, State } from "./state.ts";
+
+/** What is known of the objects, of writes that are under way, and of the slices of nodes. */
+export type Knowledge = { readonly state: State; readonly claimed: Claimed; readonly slices: SliceGuard };
 
 /** The state as one acquisition may see it. */
 export class PlanView implements View {
@@ -16,11 +20,17 @@ export class PlanView implements View {
   readonly #request: Acquire;
   readonly #own: readonly Reservation[];
   readonly #inherited: ReadonlySet<string>;
+  readonly #slices: SliceGuard;
 
   /** `inherited`: uids of pods of this name whose addresses the pod may take over. */
-  constructor(state: State, claimed: Claimed, request: Acquire, inherited: ReadonlySet<string>) {
+  constructor(
+    { state, claimed, slices }: Knowledge,
+    request: Acquire,
+    inherited: ReadonlySet<string> = new Set(),
+  ) {
     this.#state = state;
     this.#claimed = claimed;
+    this.#slices = slices;
     this.#request = request;
     this.#inherited = inherited;
     this.#own = ownReservations(state, request, inherited);
@@ -36,7 +46,8 @@ export class PlanView implements View {
   used(space: Space, family: Family): UsedSpace {
     const known = this.#spaceOf(space, family);
     const claimed = this.#claimed.space(space);
-    return { runAt: (value) => claimed.runAt(value) ?? known?.runAt(value) };
+    const slices = this.#slicesIn(space, family);
+    return { runAt: (value) => claimed.runAt(value) ?? known?.runAt(value) ?? slices?.runAt(value) };
   }
 
   claimsOf(pod: Pod, ifname: string): readonly Claim[] {
@@ -55,6 +66,15 @@ export class PlanView implements View {
     const { uid } = this.#request.owner.pod;
     if (pod.uid === undefined || uid === undefined || !this.#inherited.has(pod.uid)) return claim;
     return { ...claim, owner: { ...claim.owner, pod: { ...pod, uid } } };
+  }
+
+  #slicesIn(space: Space, family: Family): UsedSpace | undefined {
+    for (const { pool } of this.#request.wants) {
+      const { networkName, range } = pool;
+      if (poolSpace(pool) === space) return this.#slices.used(networkName, family, range);
+      if (realmSpace(networkName, family) === space) return this.#slices.used(networkName, family);
+    }
+    return undefined;
   }
 
   #spaceOf(space: Space, family: Family): UsedSpace | undefined {

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from "../../../clock.ts";
 import type { Cidr } from "../../../ip/cidr.ts";
 import type { ApiError, KubeClient } from "../../../kube/api.ts";
+import { listAll } from "../../../kube/list.ts";
 import { NODE_SLICE_POOLS } from "../../../kube/objects.ts";
 import { WatchCache } from "../../../kube/watch-cache.ts";
 import type { Log } from "../../../log.ts";
@@ -26,6 +27,7 @@ export class SliceBook {
   readonly #cache: WatchCache<NonNullable<(typeof NODE_SLICE_POOLS)["shape"]>, SlicePool>;
   readonly #asked = new Map<string, number>();
   #changed = Promise.withResolvers<void>();
+  #revision = 0;
 
   constructor(client: KubeClient, clock: Clock, log: Log) {
     this.#client = client;
@@ -42,6 +44,7 @@ export class SliceBook {
       project: readSlicePool,
     });
     this.#cache.onChange(() => {
+      this.#revision++;
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     });
@@ -55,6 +58,11 @@ export class SliceBook {
     return this.#cache.isSynced;
   }
 
+  /** Another number after every change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Milliseconds since the API server last told anything. */
   get age(): number {
     return this.#cache.age;
@@ -62,6 +70,18 @@ export class SliceBook {
 
   whenSynced(timeout: number): Promise<Result<void, ApiError>> {
     return this.#cache.isSynced ? Promise.resolve(ok(undefined)) : this.#cache.whenSynced(timeout);
+  }
+
+  /** Takes over what the API server has now. One that knows no slices, or tells us none, has given none to us. */
+  async read(deadline: number): Promise<Result<void, ApiError>> {
+    const listed = await listAll(this.#client, NODE_SLICE_POOLS, {
+      namespace: this.#client.namespace,
+      labelSelector: `!${REQUEST}`,
+      timeout: Math.max(1, deadline - this.#clock.elapsed()),
+    });
+    if (listed.ok) for (const object of listed.value.items) this.#cache.put(object);
+    else if (listed.error.code !== "not_found" && listed.error.code !== "forbidden") return listed;
+    return ok(undefined);
   }
 
   onChange(listener: () => void): void {

@@ -1,4 +1,5 @@
 import { type Cidr, formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
+import type { Family } from "../../../ip/address.ts";
 import { type Interval, normalise } from "../../../ip/interval.ts";
 import { slicePoolName, sliceRequestName } from "../../../kube/names.ts";
 import { apiVersionOf, NODE_SLICE_POOLS, type NodeSlicePool } from "../../../kube/objects.ts";
@@ -72,19 +73,22 @@ export function findSlicePool(
     .find((pool) => pool !== undefined && sameRange(pool.range, range));
 }
 
-/**
- * What no new slice of the realm may touch, ascending: all that is given out there, whoever has it. `own`: the pool itself;
- * what it lists as free is not taken.
- */
-export function takenIn(realm: string, family: 4 | 6, pools: Iterable<SlicePool>): Interval[] {
+/** All that is given out to nodes in a realm, ascending, whoever has it; `from`: only what was cut from that range. */
+export function takenIn(realm: string, family: Family, pools: Iterable<SlicePool>, from?: Cidr): Interval[] {
   const taken: Interval[] = [];
   for (const pool of pools) {
-    if (pool.realm !== undefined && pool.realm !== realm) continue;
+    if (!mayBeIn(pool, realm) || (from && !sameRange(pool.range, from))) continue;
     for (const { node, range } of pool.slices) {
       if (node !== "" && range.family === family) taken.push(intervalOf(range));
     }
   }
   return normalise(taken);
+}
+
+/** Whether a pool is of that realm. Upstream's is called after its network name, or after a configuration without any. */
+export function mayBeIn({ realm, name }: Pick<SlicePool, "realm" | "name">, networkName: string): boolean {
+  if (realm !== undefined) return realm === networkName;
+  return networkName === "" || name === slicePoolName(networkName);
 }
 
 export function requestFor(

@@ -10,7 +10,6 @@ import type {
 import { type Pool, poolSpace, realmSpace } from "../../../allocation/pool.ts";
 import type { Clock } from "../../../clock.ts";
 import { formatCidr } from "../../../ip/cidr.ts";
-import type { KubeClient } from "../../../kube/api.ts";
 import type { Log } from "../../../log.ts";
 import { err, ok, type Result } from "../../../result.ts";
 import { compareClaims } from "../../order.ts";
@@ -18,7 +17,7 @@ import type { ClaimFilter, PoolUsage, Store, StoreError } from "../../store.ts";
 import type { Tools } from "../acquisition.ts";
 import { storeError } from "../failure.ts";
 import type { KubernetesStore } from "../kubernetes.ts";
-import { SliceBook } from "./book.ts";
+import type { SliceBook } from "./book.ts";
 import { CONFIRMED, canCutSlice, Entitlement, isMixed, leftIn } from "./entitlement.ts";
 import { Holdings } from "./holdings.ts";
 import type { SliceJournals } from "./journal.ts";
@@ -33,7 +32,6 @@ export type SliceOptions = {
 };
 
 type Parts = {
-  readonly client: KubeClient;
   readonly clock: Clock;
   readonly log: Log;
   readonly patience: number;
@@ -146,7 +144,6 @@ export class SlicedStore implements Store {
   }
 
   close(): void {
-    this.#open?.book.close();
     this.#open?.holdings.close();
     this.#open = undefined;
     this.#inner.close();
@@ -180,10 +177,10 @@ export class SlicedStore implements Store {
     if (this.#open) return ok(this.#open);
     const { journals, writeDelay } = this.#options;
     if (!isNeeded && !journals.exists(this.name)) return ok(undefined);
-    const { client, clock, log } = this.#parts;
+    const { clock, log } = this.#parts;
     try {
       const journal = journals.open(this.name);
-      const book = new SliceBook(client, clock, log);
+      const { book } = this.#inner;
       const tools = this.#tools;
       const holdings = new Holdings({ journal, tools, clock, log, store: this.name, delay: writeDelay });
       this.#open = { book, holdings, entitlement: new Entitlement(book, journal, clock) };
