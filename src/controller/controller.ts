@@ -1,6 +1,6 @@
 import { type Clock, sleep } from "../clock.ts";
 import { formatCidr } from "../ip/cidr.ts";
-import type { ApiError, KubeClient, KubeObject, Resource } from "../kube/api.ts";
+import type { ApiError, JsonPatch, KubeClient, KubeObject, Resource } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import {
   ATTACHMENTS,
@@ -14,9 +14,10 @@ import { backoff } from "../kube/retry.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import type { Log } from "../log.ts";
 import { CONFIRMED } from "../store/kubernetes/slices/entitlement.ts";
-import { REALM, readRequest, readSlicePool, type SlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { CLOSING, REALM, readRequest, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
 import { type Attachment, attachmentOf } from "./attachments.ts";
-import { planController, type Step, type World } from "./plan.ts";
+import { planController, type Step, UNWANTED, type World } from "./plan.ts";
+import { poolUseOf } from "./pool-use.ts";
 
 export type ControllerOptions = {
   readonly client: KubeClient;
@@ -45,8 +46,12 @@ export class Controller {
   readonly #attachments: WatchCache<NonNullable<(typeof ATTACHMENTS)["shape"]>, Attachment>;
   readonly #nodes: WatchCache<NonNullable<(typeof NODES)["shape"]>, string>;
   readonly #pools: WatchCache<NodeSlicePool, NodeSlicePool>;
-  readonly #held: WatchCache<NonNullable<(typeof IP_POOLS)["shape"]>, number>;
-  readonly #since = new Map<string, number>();
+  readonly #held: WatchCache<
+    NonNullable<(typeof IP_POOLS)["shape"]>,
+    NonNullable<ReturnType<typeof poolUseOf>>
+  >;
+  #since = new Map<string, number>();
+  #keepsConditions = true;
   /** When an object whose write failed is due again, and how often it failed. */
   readonly #pauses = new Map<string, { readonly due: number; readonly failures: number }>();
   #wake: (() => void) | undefined;
@@ -68,7 +73,7 @@ export class Controller {
     this.#attachments = watch(ATTACHMENTS, attachmentOf, false);
     this.#nodes = watch(NODES, ({ metadata }) => metadata.name, false);
     this.#pools = watch(NODE_SLICE_POOLS, (object) => object);
-    this.#held = watch(IP_POOLS, ({ spec }) => Object.keys(spec.allocations ?? {}).length);
+    this.#held = watch(IP_POOLS, poolUseOf);
   }
 
   /** Slices given out and wishes open, for the metrics. */
@@ -114,9 +119,9 @@ export class Controller {
 
   async #pass(signal: AbortSignal): Promise<number> {
     const { clock, events } = this.#options;
-    const { steps, tales } = planController(this.#world());
+    const { steps, tales } = this.#plan();
     for (const { about, text } of tales) events.record(about, text);
-    let pause = RESYNC;
+    let pause = this.#nextPass();
     const failed = new Set<string>();
     for (const step of steps) {
       if (signal.aborted) return 0;
@@ -163,10 +168,7 @@ export class Controller {
     }
     if (step.kind === "slices") {
       const { metadata } = step.pool.object;
-      const patch = [
-        { op: "test", path: "/metadata/resourceVersion", value: metadata.resourceVersion },
-        { op: "add", path: "/status", value: { allocations: step.slices } },
-      ] as const;
+      const patch = patchOf(step);
       const written = await client.patch(
         NODE_SLICE_POOLS,
         { name: metadata.name, namespace },
@@ -174,7 +176,10 @@ export class Controller {
       );
       if (!written.ok) return written.error;
       this.#pools.put(written.value);
-      log("verbose", "slices given out", { pool: metadata.name, slices: step.slices.length });
+      const { slices, prefix, isClosing, conditions } = step.after;
+      if (conditions.length > 0 && !written.value.status?.conditions) this.#keepsConditions = false;
+      const given = slices.filter(({ nodeName }) => nodeName !== "").length;
+      log("verbose", "slice pool written", { pool: metadata.name, given, prefix, isClosing });
       return undefined;
     }
     const { metadata } = step.kind === "strike" ? step.request.object : step.pool.object;
@@ -191,38 +196,42 @@ export class Controller {
     const objects = [...this.#pools.values()];
     const pools = objects.flatMap((object) => readSlicePool(object) ?? []);
     const requests = objects.flatMap((object) => readRequest(object) ?? []);
-    const attachments = [...this.#attachments.values()];
-    const { namespace } = this.#options.client;
-    const wanted = new Set(
-      attachments.flatMap(({ wishes }) =>
-        wishes.map(({ range, network }) => `${network} ${formatCidr(range)}`),
-      ),
-    );
-    const isWanted = (pool: SlicePool) =>
-      [...wanted].some((wish) => wish.endsWith(` ${formatCidr(pool.range)}`));
-    for (const node of new Set(pools.flatMap(({ slices }) => slices.map((slice) => slice.node)))) {
-      this.#mark(`node ${node}`, node !== "" && this.#nodes.get({ name: node }) === undefined);
-    }
-    for (const pool of pools) this.#mark(`pool ${pool.name}`, !isWanted(pool));
+    const { client, clock } = this.#options;
+    const { namespace } = client;
     return {
-      attachments,
+      attachments: [...this.#attachments.values()],
       pools,
       requests,
-      isGone: (node) => this.#isOver(`node ${node}`),
-      isUnwanted: (pool) => this.#isOver(`pool ${pool}`),
-      held: (name) => this.#held.get({ name, namespace }) ?? 0,
+      isNode: (name) => this.#nodes.get({ name }) !== undefined,
+      use: (name) => this.#held.get({ name, namespace }),
+      uses: () => this.#held.values(),
+      lasts: () => false,
+      keepsConditions: this.#keepsConditions,
+      now: clock.now(),
     };
   }
 
-  /** Since when something is so, by our own clock: a new leader begins to count anew. */
-  #mark(key: string, isSo: boolean): void {
-    if (!isSo) this.#since.delete(key);
-    else if (!this.#since.has(key)) this.#since.set(key, this.#options.clock.elapsed());
+  /** Since when things are so is counted by our own clock; what the plan asks for no more is forgotten. */
+  #plan() {
+    const now = this.#options.clock.elapsed();
+    const before = this.#since;
+    const since = new Map<string, number>();
+    const lasts = (what: string, isSo: boolean, ms: number) => {
+      if (!isSo) return false;
+      const from = since.get(what) ?? before.get(what) ?? now;
+      since.set(what, from);
+      return now - from >= ms;
+    };
+    const plan = planController({ ...this.#world(), lasts }, NODE_GONE);
+    this.#since = since;
+    return plan;
   }
 
-  #isOver(key: string): boolean {
-    const since = this.#since.get(key);
-    return since !== undefined && this.#options.clock.elapsed() - since >= NODE_GONE;
+  /** Milliseconds until something may be due without any news. */
+  #nextPass(): number {
+    const now = this.#options.clock.elapsed();
+    const isDueSoon = [...this.#since.values()].some((from) => now - from < UNWANTED);
+    return isDueSoon ? UNWANTED : RESYNC;
   }
 
   async #rest(pause: number, signal: AbortSignal): Promise<void> {
@@ -243,6 +252,22 @@ export class Controller {
       hint,
     });
   }
+}
+
+function patchOf({ pool, after }: Extract<Step, { kind: "slices" }>): JsonPatch {
+  const { resourceVersion, annotations = {} } = pool.object.metadata;
+  const { [CLOSING]: _, ...others } = annotations;
+  const kept = { ...others, ...(after.isClosing && { [CLOSING]: "true" }) };
+  const { slices: allocations, conditions, prefix } = after;
+  const status = { allocations, ...(conditions.length > 0 && { conditions }) };
+  return [
+    { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+    ...(after.isClosing === pool.isClosing
+      ? []
+      : [{ op: "add", path: "/metadata/annotations", value: kept } as const]),
+    ...(prefix === pool.prefix ? [] : [{ op: "add", path: "/spec/sliceSize", value: `/${prefix}` } as const]),
+    { op: "add", path: "/status", value: status },
+  ];
 }
 
 /** The object that a step writes. */

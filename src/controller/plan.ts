@@ -1,31 +1,32 @@
-import { lowestSlice } from "../allocation/slices.ts";
 import { type Cidr, formatCidr } from "../ip/cidr.ts";
-import { type Interval, normalise } from "../ip/interval.ts";
-import type { EventText } from "../kube/events.ts";
-import { poolName } from "../kube/names.ts";
-import type { NodeSlice, ObjectReference } from "../kube/objects.ts";
+import type { Condition, NodeSlice } from "../kube/objects.ts";
+import type { PoolUse } from "../store/kubernetes/slices/outside.ts";
 import {
   findSlicePool,
   type Slice,
   type SlicePool,
   type SliceRequest,
-  sameRange,
   slicePoolNameFor,
-  takenIn,
 } from "../store/kubernetes/slices/slice-pools.ts";
 import type { Attachment, SliceWish } from "./attachments.ts";
+import { type Group, groupsOf, refuseSizes, sizeFor, type Tale } from "./groups.ts";
+import { isHeld, serve } from "./serve.ts";
 
 /** What the controller knows of the cluster at one moment. */
 export type World = {
   readonly attachments: readonly Attachment[];
   readonly pools: readonly SlicePool[];
   readonly requests: readonly SliceRequest[];
-  /** Whether a node has been gone from the API for long enough that it gives no address any more. */
-  readonly isGone: (node: string) => boolean;
-  /** Whether nobody has wanted this pool for as long. */
-  readonly isUnwanted: (pool: string) => boolean;
-  /** How many addresses an IPPool holds. */
-  readonly held: (pool: string) => number;
+  readonly isNode: (name: string) => boolean;
+  /** An IPPool by name, and all of them. */
+  readonly use: (pool: string) => { readonly count: number } | undefined;
+  readonly uses: () => Iterable<PoolUse>;
+  /** Whether something has been so for that many milliseconds without a break; a new leader begins to count anew. */
+  readonly lasts: (what: string, isSo: boolean, ms: number) => boolean;
+  /** Whether the installed CRD keeps conditions. */
+  readonly keepsConditions: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 };
 
 export type Step =
@@ -34,166 +35,165 @@ export type Step =
       readonly name: string;
       readonly wish: SliceWish;
     }
-  | { readonly kind: "slices"; readonly pool: SlicePool; readonly slices: readonly NodeSlice[] }
+  | { readonly kind: "slices"; readonly pool: SlicePool; readonly after: PoolState }
   | { readonly kind: "strike"; readonly request: SliceRequest }
   | { readonly kind: "drop"; readonly pool: SlicePool };
 
-export type Tale = { readonly about: ObjectReference; readonly text: EventText };
+/** What the controller writes into a NodeSlicePool. */
+export type PoolState = {
+  readonly slices: readonly NodeSlice[];
+  readonly prefix: number | undefined;
+  readonly isClosing: boolean;
+  readonly conditions: readonly Condition[];
+};
 
 export type ControllerPlan = { readonly steps: readonly Step[]; readonly tales: readonly Tale[] };
 
-/** All attachments that share the slices of one realm and range. */
-type Group = { readonly wish: SliceWish; readonly free: readonly Interval[] };
+/** Says on a NodeSlicePool whether the size that the attachments want is the one in force. */
+export const ACCEPTED = "SliceSizeAccepted";
+/** Milliseconds after which a pool that no attachment wants any more is closed: one that is written anew goes on as it was. */
+export const UNWANTED = 10_000;
+/** Milliseconds after which a wish that nobody can fulfil is struck out; a node that still waits tells it again. */
+const STALE_WISH = 10 * 60_000;
 
-/** What has to be written so that every node gets what it asked for and nobody keeps what is nobody's. Decides nothing by order of events. */
-export function planController(world: World): ControllerPlan {
+/**
+ * What has to be written so that every node gets what it asked for and nobody keeps what is nobody's. Decides nothing by order of
+ * events. `gone`: milliseconds after which a node that is gone from the API gives no address any more.
+ */
+export function planController(world: World, gone: number): ControllerPlan {
   const tales: Tale[] = [];
   const steps: Step[] = [];
-  const groups = groupsOf(world, tales);
+  const groups = groupsOf(world.attachments, tales);
   const pools = new Map(world.pools.map((pool) => [pool.name, pool]));
   const get = (name: string) => pools.get(name);
-  const created = new Map<string, Cidr>();
-  for (const { wish } of groups) {
-    if (findSlicePool(wish.network, wish.range, get)) continue;
-    const rangeOf = (name: string) => get(name)?.range ?? created.get(name);
-    const name = slicePoolNameFor(wish.network, wish.range, rangeOf);
-    if (created.has(name)) continue;
-    created.set(name, wish.range);
-    steps.push({ kind: "create", name, wish });
-  }
+  steps.push(...creations(groups, get));
   const wanted = new Map<string, Group>();
   for (const group of groups) {
     const pool = findSlicePool(group.wish.network, group.wish.range, get);
     if (pool) wanted.set(pool.name, group);
   }
-  const mayDrop = world.attachments.every(({ broken }) => broken === undefined);
+  const isGone = (node: string) => world.lasts(`node ${node}`, !world.isNode(node), gone);
+  // One that cannot be read may be what a pool is for.
+  const mayClose = world.attachments.every(({ broken }) => broken === undefined);
+  const struck = new Set<SliceRequest>();
   for (const pool of world.pools) {
     const group = wanted.get(pool.name);
-    const isEmpty = pool.slices.every(({ node, range }) => isUnused(world, pool, node, range, group));
-    if (!group && mayDrop && isEmpty && pool.realm !== undefined && world.isUnwanted(pool.name)) {
+    const isUnwanted = mayClose && group === undefined && pool.realm !== undefined;
+    const isOver = world.lasts(`pool ${pool.name}`, isUnwanted, UNWANTED);
+    const isGiven = pool.slices.some(({ node }) => node !== "");
+    if (isOver && !isGiven) {
       steps.push({ kind: "drop", pool });
       pools.delete(pool.name);
       continue;
     }
-    const after = serve(world, pool, group, [...pools.values()], steps, tales);
-    if (after === pool.slices) continue;
-    pools.set(pool.name, { ...pool, slices: after });
-    steps.push({ kind: "slices", pool, slices: after.map(asEntry) });
+    const size = sizeOf(pool, group, isGiven, world, tales);
+    const sized = { ...pool, prefix: size.prefix, slices: size.isNew ? [] : pool.slices };
+    const around = { ...world, pools: [...pools.values()], isGone };
+    const isOpen = !size.isDraining;
+    const { slices, answered } = serve(sized, group, isOpen, around, tales);
+    pools.set(pool.name, { ...sized, slices });
+    for (const request of answered) struck.add(request);
+    const after = {
+      slices: slices.map(asEntry),
+      prefix: size.prefix,
+      isClosing: isOver || size.isDraining,
+      conditions: conditionsOf(pool, size.refusal, world),
+    };
+    if (differs(pool, slices, after)) steps.push({ kind: "slices", pool, after });
   }
-  // The wish is struck out once it is fulfilled; one whose pool does not exist yet waits.
+  for (const request of world.requests) {
+    const isIdle = isGone(request.node) || world.now - request.since > STALE_WISH;
+    if (struck.has(request) || isIdle) steps.push({ kind: "strike", request });
+  }
+  // A wish whose pool does not exist yet waits.
   return { steps: steps.sort((a, b) => RANK[a.kind] - RANK[b.kind]), tales };
 }
 
 /** A request goes only after what it asked for has been written. */
 const RANK: Record<Step["kind"], number> = { create: 0, slices: 1, strike: 2, drop: 3 };
 
-function groupsOf({ attachments, pools }: World, tales: Tale[]): Group[] {
-  const groups: Group[] = [];
-  const poolNames = new Map(pools.map((pool) => [pool.name, pool]));
-  for (const { about, wishes, broken } of attachments) {
-    if (broken !== undefined) tales.push({ about, text: refusal("InvalidSlices", broken) });
-    for (const wish of wishes) {
-      const index = groups.findIndex(
-        (group) => group.wish.network === wish.network && sameRange(group.wish.range, wish.range),
-      );
-      const group = groups[index];
-      const inForce =
-        findSlicePool(wish.network, wish.range, (name) => poolNames.get(name))?.prefix ?? group?.wish.prefix;
-      if (inForce !== undefined && inForce !== wish.prefix) {
-        const why = `slices of ${formatCidr(wish.range)} are /${inForce} while any is given out or another attachment of the network says so; /${wish.prefix} has no effect`;
-        tales.push({ about, text: refusal("SliceSizeRefused", why) });
-      }
-      if (group) groups[index] = { wish: group.wish, free: normalise([...group.free, ...wish.free]) };
-      else groups.push({ wish: { ...wish, prefix: inForce ?? wish.prefix }, free: wish.free });
-    }
-  }
-  return groups;
-}
-
-/** The slices of a pool as they should be; the same list if nothing changes. */
-function serve(
-  world: World,
-  pool: SlicePool,
-  group: Group | undefined,
-  pools: readonly SlicePool[],
-  steps: Step[],
-  tales: Tale[],
-): readonly Slice[] {
-  let slices = pool.slices;
-  const lists = slices.some(({ node }) => node === ""); // as upstream does: what is free stays listed
-  const returned = slices.filter(
-    ({ node, range }) => node !== "" && world.isGone(node) && isUnused(world, pool, node, range, group),
-  );
-  if (returned.length > 0) {
-    slices = lists
-      ? slices.map((slice) => (returned.includes(slice) ? { ...slice, node: "" } : slice))
-      : slices.filter((slice) => !returned.includes(slice));
-  }
-  for (const request of world.requests) {
-    if (request.pool !== pool.name || !sameRange(request.range, pool.range)) continue;
-    const have = slices.filter(({ node }) => node === request.node).length;
-    if (have > request.have) {
-      steps.push({ kind: "strike", request });
-      continue;
-    }
-    if (!group) continue;
-    const others = pools.map((other) => (other.name === pool.name ? { ...pool, slices } : other));
-    const range = nextSlice(pool, group, others, request.node);
-    if (range === undefined) {
-      const about = { apiVersion: pool.object.apiVersion, kind: pool.object.kind, ...idOf(pool) };
-      const why = `no slice is left for the node ${request.node}: enlarge ${formatCidr(pool.range)} or make node_slice_size smaller`;
-      tales.push({ about, text: refusal("SlicesExhausted", why) });
-      steps.push({ kind: "strike", request });
-      continue;
-    }
-    slices = [...slices.filter((slice) => !sameRange(slice.range, range)), { node: request.node, range }];
-    steps.push({ kind: "strike", request });
-  }
-  return slices;
-}
-
-/** What the node has in another pool of the realm and range already, else the lowest that touches nobody's. */
-function nextSlice(
-  pool: SlicePool,
-  { wish, free }: Group,
-  pools: readonly SlicePool[],
-  node: string,
-): Cidr | undefined {
-  const own = (range: Cidr) =>
-    pools.some(
-      ({ name, slices }) =>
-        name === pool.name && slices.some((slice) => slice.node === node && sameRange(slice.range, range)),
+function creations(groups: readonly Group[], get: (name: string) => SlicePool | undefined): Step[] {
+  const created = new Map<string, Cidr>();
+  const steps: Step[] = [];
+  for (const { wish } of groups) {
+    if (findSlicePool(wish.network, wish.range, get)) continue;
+    const name = slicePoolNameFor(
+      wish.network,
+      wish.range,
+      (known) => get(known)?.range ?? created.get(known),
     );
-  for (const { name, realm, range, slices } of pools) {
-    if (name === pool.name || realm !== wish.networkName || !sameRange(range, pool.range)) continue;
-    const shared = slices.find((slice) => slice.node === node && !own(slice.range));
-    if (shared) return shared.range;
+    if (created.has(name)) continue;
+    created.set(name, wish.range);
+    steps.push({ kind: "create", name, wish });
   }
-  const taken = takenIn(wish.networkName, pool.range.family, pools);
-  return lowestSlice({ network: pool.range, prefix: pool.prefix ?? wish.prefix, free }, taken);
+  return steps;
 }
 
-function isUnused(
-  world: World,
+type Size = {
+  readonly prefix: number | undefined;
+  /** Nothing is cut by the old size any more. */
+  readonly isNew: boolean;
+  /** Nodes are asked to return their slices, all of them empty, so that the size can change. */
+  readonly isDraining: boolean;
+  readonly refusal?: string;
+};
+
+/** Another size is honoured as a whole or not at all: once no node has a slice of the old one. */
+function sizeOf(
   pool: SlicePool,
-  node: string,
-  range: Cidr,
   group: Group | undefined,
-): boolean {
-  if (node === "") return true;
-  const networkName = pool.realm ?? group?.wish.networkName;
-  return networkName !== undefined && world.held(poolName({ networkName, node, range })) === 0;
+  isGiven: boolean,
+  world: World,
+  tales: Tale[],
+): Size {
+  const { prefix } = pool;
+  const inForce = { prefix, isNew: false, isDraining: false };
+  if (!group) return inForce;
+  const wanted = sizeFor(group, prefix);
+  if (wanted === prefix || prefix === undefined) {
+    refuseSizes(group, wanted, "since another attachment of the network says so", tales);
+    return inForce;
+  }
+  if (!isGiven) return { prefix: wanted, isNew: true, isDraining: false };
+  const held = pool.slices.filter((slice) => isHeld(pool, slice, group, world));
+  if (held.length === 0) return { ...inForce, isDraining: true };
+  const nodes = [...new Set(held.map(({ node }) => node))].slice(0, 3).join(", ");
+  const why = `while addresses in them are held (${nodes})`;
+  refuseSizes(group, prefix, why, tales);
+  const refusal = `slices of ${formatCidr(pool.range)} stay /${prefix} ${why}; /${wanted} has no effect`;
+  return { ...inForce, refusal };
+}
+
+function conditionsOf(
+  pool: SlicePool,
+  refusal: string | undefined,
+  { now, keepsConditions }: World,
+): readonly Condition[] {
+  const known = pool.object.status?.conditions ?? [];
+  const before = known.find(({ type }) => type === ACCEPTED);
+  if (!keepsConditions || (refusal === undefined && before?.status !== "False")) return known;
+  const status = refusal === undefined ? "True" : "False";
+  const changed = before?.status === status ? before.lastTransitionTime : undefined;
+  const condition: Condition = {
+    type: ACCEPTED,
+    status,
+    reason: refusal === undefined ? "AsWanted" : "SliceSizeRefused",
+    message: refusal ?? "slices have the size that the attachments want",
+    lastTransitionTime: changed ?? new Date(now).toISOString().replace(/\.\d+Z$/, "Z"),
+  };
+  return [...known.filter(({ type }) => type !== ACCEPTED), condition];
+}
+
+function differs(pool: SlicePool, slices: readonly Slice[], after: PoolState): boolean {
+  const conditions = pool.object.status?.conditions ?? [];
+  return (
+    slices !== pool.slices ||
+    after.prefix !== pool.prefix ||
+    after.isClosing !== pool.isClosing ||
+    JSON.stringify(after.conditions) !== JSON.stringify(conditions)
+  );
 }
 
 function asEntry({ node, range }: Slice): NodeSlice {
   return { nodeName: node, sliceRange: formatCidr(range) };
-}
-
-function idOf({ object: { metadata } }: SlicePool): Pick<ObjectReference, "name" | "namespace" | "uid"> {
-  const { name, namespace, uid } = metadata;
-  return { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) };
-}
-
-function refusal(reason: string, message: string): EventText {
-  return { type: "Warning", reason, message };
 }

@@ -68,9 +68,9 @@ export function slicePoolName(networkName: string, range?: Cidr): string {
   return encodeName(range === undefined ? networkName : `${networkName}-${dashed(formatCidr(range))}`);
 }
 
-/** The NodeSlicePool by which a node asks for a slice of another one. A "_" is in no name of a node. */
-export function sliceRequestName(pool: string, node: string): string {
-  return encodeName(`${node}_${pool}`);
+/** The NodeSlicePool by which a node asks for a slice of another one, or returns one. A "_" is in no name of a node. */
+export function sliceRequestName(pool: string, node: string, returned?: Cidr): string {
+  return encodeName(returned ? `${node}_${pool}_${dashed(formatCidr(returned))}` : `${node}_${pool}`);
 }
 
 /** The network (or configuration) of a NodeSlicePool; undefined if its name is only a digest. */

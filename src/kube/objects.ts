@@ -51,7 +51,11 @@ export type NodeSlice = {
 
 export type NodeSlicePool = KubeObject & {
   readonly spec: { readonly range: string; readonly sliceSize: string };
-  readonly status?: { readonly allocations?: readonly NodeSlice[] };
+  readonly status?: {
+    readonly allocations?: readonly NodeSlice[];
+    /** Berth's; upstream's CRD prunes them. */
+    readonly conditions?: readonly Condition[];
+  };
 };
 
 export type NetworkAttachmentDefinition = KubeObject & {

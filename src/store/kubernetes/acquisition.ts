@@ -12,8 +12,8 @@ import { allocationOf } from "./entry.ts";
 import type { PoolOp } from "./patch.ts";
 import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
 import type { Reserver } from "./reserver.ts";
-import type { Source } from "./source.ts";
 import type { SliceGuard } from "./slices/guard.ts";
+import type { Source } from "./source.ts";
 import type { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 

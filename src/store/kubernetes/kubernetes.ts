@@ -22,9 +22,9 @@ import { Notices } from "./notices.ts";
 import { LATE, PoolWriter } from "./pool-writer.ts";
 import { collect, release } from "./release.ts";
 import { Reserver } from "./reserver.ts";
-import { DirectSource, type Source } from "./source.ts";
 import { SliceBook } from "./slices/book.ts";
 import { SliceGuard } from "./slices/guard.ts";
+import { DirectSource, type Source } from "./source.ts";
 import { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 

@@ -18,6 +18,8 @@ import {
 /** Milliseconds after which an unanswered wish is told again. */
 const ASK_AGAIN = 10_000;
 const ASK_TIMEOUT = 5_000;
+/** What a cluster answers in which no node can have slices: it is without the CRD, or older than it. */
+const NOT_THERE = new Set<ApiError["code"]>(["not_found", "kind_missing", "forbidden"]);
 
 /** The NodeSlicePools of the cluster as a node sees them, and the node's wishes. */
 export class SliceBook {
@@ -72,7 +74,7 @@ export class SliceBook {
     return this.#cache.isSynced ? Promise.resolve(ok(undefined)) : this.#cache.whenSynced(timeout);
   }
 
-  /** Takes over what the API server has now. One that knows no slices, or tells us none, has given none to us. */
+  /** Takes over what the API server has now. */
   async read(deadline: number): Promise<Result<void, ApiError>> {
     const listed = await listAll(this.#client, NODE_SLICE_POOLS, {
       namespace: this.#client.namespace,
@@ -80,8 +82,7 @@ export class SliceBook {
       timeout: Math.max(1, deadline - this.#clock.elapsed()),
     });
     if (listed.ok) for (const object of listed.value.items) this.#cache.put(object);
-    else if (listed.error.code !== "not_found" && listed.error.code !== "forbidden") return listed;
-    return ok(undefined);
+    return listed.ok || NOT_THERE.has(listed.error.code) ? ok(undefined) : listed;
   }
 
   onChange(listener: () => void): void {
@@ -103,13 +104,23 @@ export class SliceBook {
     over.abort();
   }
 
-  /** Tells the controller that this node needs one slice more than it has. Telling it twice does no harm. */
-  async ask(network: string, range: Cidr, prefix: number, node: string, have: number): Promise<void> {
+  /**
+   * Tells the controller that this node needs one slice more than it has, if one can be cut. Telling it twice does no harm.
+   */
+  async ask(
+    network: string,
+    range: Cidr,
+    prefix: number,
+    node: string,
+    have: number,
+    canCut = () => true,
+  ): Promise<void> {
     const name = slicePoolNameFor(network, range, (pool) => this.#get(pool)?.range);
     const key = `${name} ${have}`;
     const now = this.#clock.elapsed();
     if (now - (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN) return;
     this.#asked.set(key, now);
+    if (!canCut()) return;
     const { namespace } = this.#client;
     const request = requestFor(name, range, prefix, node, have, namespace);
     const made = await this.#client.create(NODE_SLICE_POOLS, request, { timeout: ASK_TIMEOUT });

@@ -1,14 +1,16 @@
 import type { Acquire, Want } from "../../../allocation/claim.ts";
-import { type Pool, poolSpace } from "../../../allocation/pool.ts";
+import type { Pool } from "../../../allocation/pool.ts";
 import { lowestSlice, usableOf } from "../../../allocation/slices.ts";
 import type { Clock } from "../../../clock.ts";
-import { formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
-import { countOf } from "../../../ip/interval.ts";
+import { formatCidr, parseCidr } from "../../../ip/cidr.ts";
+import { countOf, normalise } from "../../../ip/interval.ts";
+import { poolName } from "../../../kube/names.ts";
 import type { State } from "../state.ts";
 import type { SliceBook } from "./book.ts";
 import type { Grant, SliceJournal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
-import { sameRange, takenIn } from "./slice-pools.ts";
+import { poolsOutside, useOf } from "./outside.ts";
+import { takenIn } from "./slice-pools.ts";
 
 /**
  * A node that the API server has not confirmed its slices for so long, in milliseconds, stops giving addresses: the controller
@@ -99,12 +101,25 @@ export class Entitlement {
   }
 }
 
-/** Whether the controller could cut one slice more of the want. */
-export function canCutSlice({ pool, slice, free }: Want, book: SliceBook): boolean {
+/** Whether the controller could cut one slice more of the want for the node. */
+export function canCutSlice(
+  { pool, slice, free }: Want,
+  node: string,
+  book: SliceBook,
+  state: State,
+): boolean {
   if (!slice) return false;
-  const taken = takenIn(pool.networkName, pool.range.family, book.pools());
-  const prefix = book.find(slice.network, pool.range)?.prefix ?? slice.prefix;
-  return lowestSlice({ network: pool.range, prefix, free }, taken) !== undefined;
+  const { networkName, range } = pool;
+  const pools = [...state.pools()].map(useOf);
+  const outside = poolsOutside(networkName, range.family, pools, book.pools(), () => false);
+  const taken = [
+    ...takenIn(networkName, range.family, book.pools()),
+    ...outside
+      .filter((use) => use.name !== poolName({ networkName, node, range: use.range }))
+      .flatMap(({ held }) => held),
+  ];
+  const prefix = book.find(slice.network, range)?.prefix ?? slice.prefix;
+  return lowestSlice({ network: range, prefix, free }, normalise(taken)) !== undefined;
 }
 
 /** Addresses that are left for a want in all slices that the node has, and how many these have together. */
@@ -112,22 +127,6 @@ export function leftIn(want: Want, slices: readonly Pool[], ledger: Ledger): { l
   const of = slices.reduce((sum, { range }) => sum + countOf(usableOf(range, want.free)), 0n);
   const used = slices.reduce((sum, slice) => sum + ledger.used(slice, true).count, 0n);
   return { left: of > used ? of - used : 0n, of };
-}
-
-/**
- * Whether pools that are not slices may hand out addresses of the want's range too: then each address of a slice has to be reserved
- * before it is given.
- */
-export function isMixed({ pool }: Want, state: State, slices: readonly Pool[]): boolean {
-  const own = new Set(slices.map((slice) => poolSpace(slice)));
-  for (const record of state.pools()) {
-    const { range, networkName, node } = record.pool;
-    if (node !== undefined || networkName !== pool.networkName || own.has(poolSpace(record.pool))) continue;
-    if (range.family !== pool.range.family) continue;
-    if (sameRange(range, pool.range)) return true;
-    if (range.base <= lastOf(pool.range) && lastOf(range) >= pool.range.base) return true;
-  }
-  return false;
 }
 
 function namesOf(grants: readonly Grant[]): string {

@@ -9,8 +9,10 @@ import { contains } from "../../../ip/cidr.ts";
 import { err, type Result } from "../../../result.ts";
 import type { Claimed } from "../claimed.ts";
 import { ownerOf } from "../entry.ts";
+import type { PoolRecord } from "../pool-record.ts";
 import type { State } from "../state.ts";
 import { claimIn, type Ledger } from "./ledger.ts";
+import { poolsBeside } from "./outside.ts";
 
 /** `want`: which of the wants needs a further slice. */
 export type SlicePlanError =
@@ -101,6 +103,7 @@ class SliceView implements View {
   readonly #knowledge: SliceKnowledge;
   readonly #reuse: boolean;
   readonly #slices = new Map<string, Pool>();
+  readonly #beside: readonly PoolRecord[];
 
   constructor(request: Acquire, knowledge: SliceKnowledge, reuse: boolean) {
     this.#request = request;
@@ -109,12 +112,14 @@ class SliceView implements View {
     for (const want of request.wants) {
       for (const slice of knowledge.slicesOf(want)) this.#slices.set(poolSpace(slice), slice);
     }
+    const { wants, overlapCheck } = request;
+    this.#beside = wants.flatMap((want) => poolsBeside(want, knowledge.state, overlapCheck));
   }
 
   used(space: ReturnType<typeof poolSpace>): UsedSpace {
-    const { ledger, claimed, state } = this.#knowledge;
+    const { claimed, state } = this.#knowledge;
     const slice = this.#slices.get(space);
-    if (slice) return ledger.used(slice, this.#reuse);
+    if (slice) return this.#usedIn(slice);
     const realm = state.realm(space);
     const refused = claimed.space(space);
     return {
@@ -133,6 +138,17 @@ class SliceView implements View {
   holder(pool: Pool, address: Address): Claim | undefined {
     const cell = this.#knowledge.ledger.at(pool, address);
     return cell && claimIn(cell);
+  }
+
+  /** What pools without slices hold over the same addresses counts even where it is not reserved. */
+  #usedIn(slice: Pool): UsedSpace {
+    const own = this.#knowledge.ledger.used(slice, this.#reuse);
+    const beside = this.#beside;
+    if (beside.length === 0) return own;
+    const holder = (value: bigint) => beside.find(({ used }) => used.has(value));
+    return {
+      runAt: (value) => own.runAt(value) ?? (holder(value) && { first: value, last: value }),
+    };
   }
 
   /** Whether a reservation is of an owner whom this node knows, or was left by an earlier ADD of the same pod. */

@@ -1,5 +1,5 @@
-import { type Cidr, formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
 import type { Family } from "../../../ip/address.ts";
+import { type Cidr, formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
 import { type Interval, normalise } from "../../../ip/interval.ts";
 import { slicePoolName, sliceRequestName } from "../../../kube/names.ts";
 import { apiVersionOf, NODE_SLICE_POOLS, type NodeSlicePool } from "../../../kube/objects.ts";
@@ -8,6 +8,8 @@ import { apiVersionOf, NODE_SLICE_POOLS, type NodeSlicePool } from "../../../kub
 export const REALM = "berth.cni.cncf.io/network-name";
 /** The label of a NodeSlicePool by which a node asks for a slice; its value says for what. */
 export const REQUEST = "berth.cni.cncf.io/slice-request";
+/** On a NodeSlicePool of which nodes are to return what is empty: no attachment wants it, or another size is wanted. */
+export const CLOSING = "berth.cni.cncf.io/closing";
 /** On a request: the NodeSlicePool that is meant, and how many slices of it the node had when it asked. */
 const REQUEST_POOL = "berth.cni.cncf.io/slice-pool";
 const REQUEST_HAVE = "berth.cni.cncf.io/slices-held";
@@ -24,15 +26,19 @@ export type SlicePool = {
   /** Undefined: not known, so it may be any. */
   readonly realm: string | undefined;
   readonly slices: readonly Slice[];
+  readonly isClosing: boolean;
   readonly object: NodeSlicePool;
 };
 
-/** A node's wish for one slice more. */
+/** A node's wish for one slice more, or its word that it uses one no longer. */
 export type SliceRequest = {
   readonly pool: string;
   readonly range: Cidr;
   readonly node: string;
   readonly have: number;
+  readonly returns?: Cidr;
+  /** When it was made, in milliseconds since 1970. */
+  readonly since: number;
   readonly object: NodeSlicePool;
 };
 
@@ -47,8 +53,9 @@ export function readSlicePool(object: NodeSlicePool): SlicePool | undefined {
     return slice.ok ? [{ node: String(nodeName ?? ""), range: slice.value }] : [];
   });
   const realm = object.metadata.annotations?.[REALM];
-  const { name } = object.metadata;
-  return { name, range: range.value, prefix: size ? Number(size) : undefined, realm, slices, object };
+  const isClosing = object.metadata.annotations?.[CLOSING] !== undefined;
+  const prefix = size ? Number(size) : undefined;
+  return { name: object.metadata.name, range: range.value, prefix, realm, slices, isClosing, object };
 }
 
 /** Upstream's name if it is free or already this range's, else one that has the range in it. */
@@ -113,15 +120,35 @@ export function requestFor(
   };
 }
 
+/** The word of a node that it uses a slice no longer. */
+export function returnOf(pool: SlicePool, node: string, slice: Cidr, namespace: string): NodeSlicePool {
+  return {
+    apiVersion: apiVersionOf(NODE_SLICE_POOLS),
+    kind: NODE_SLICE_POOLS.kind,
+    metadata: {
+      name: sliceRequestName(pool.name, node, slice),
+      namespace,
+      labels: { [REQUEST]: "return" },
+      annotations: { [REQUEST_POOL]: pool.name },
+    },
+    spec: { range: formatCidr(pool.range), sliceSize: `/${slice.prefix}` },
+    status: { allocations: [{ nodeName: node, sliceRange: formatCidr(slice) }] },
+  };
+}
+
 export function readRequest(object: NodeSlicePool): SliceRequest | undefined {
-  const { labels, annotations } = object.metadata;
+  const { labels, annotations, creationTimestamp = "" } = object.metadata;
   const range = parseCidr(String(object.spec?.range), "sloppy");
-  const node = object.status?.allocations?.[0]?.nodeName;
+  const { nodeName: node, sliceRange } = object.status?.allocations?.[0] ?? {};
   const pool = annotations?.[REQUEST_POOL];
-  const have = Number(annotations?.[REQUEST_HAVE]);
-  if (labels?.[REQUEST] === undefined || !range.ok || !node || !pool || !Number.isInteger(have))
-    return undefined;
-  return { pool, range: range.value, node, have, object };
+  const have = Number(annotations?.[REQUEST_HAVE] ?? 0);
+  const kind = labels?.[REQUEST];
+  if (kind === undefined || !range.ok || !node || !pool || !Number.isInteger(have)) return undefined;
+  const since = Date.parse(creationTimestamp) || 0;
+  const request = { pool, range: range.value, node, have, since, object };
+  if (kind !== "return") return request;
+  const returns = parseCidr(String(sliceRange), "sloppy");
+  return returns.ok ? { ...request, returns: returns.value } : undefined;
 }
 
 export function intervalOf(range: Cidr): Interval {

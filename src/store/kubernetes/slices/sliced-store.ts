@@ -18,11 +18,12 @@ import type { Tools } from "../acquisition.ts";
 import { storeError } from "../failure.ts";
 import type { KubernetesStore } from "../kubernetes.ts";
 import type { SliceBook } from "./book.ts";
-import { CONFIRMED, canCutSlice, Entitlement, isMixed, leftIn } from "./entitlement.ts";
+import { CONFIRMED, canCutSlice, Entitlement, leftIn } from "./entitlement.ts";
 import { Holdings } from "./holdings.ts";
 import type { SliceJournals } from "./journal.ts";
 import { type Cell, claimIn, handOver } from "./ledger.ts";
 import type { Synced } from "./mirror.ts";
+import { poolsBeside } from "./outside.ts";
 import { planInSlices } from "./plan-slices.ts";
 
 export type SliceOptions = {
@@ -91,7 +92,8 @@ export class SlicedStore implements Store {
     if (plan.ok) return ok(undefined);
     if (plan.error.code === "refused") return ok(plan.error.error);
     const want = request.wants[plan.error.want];
-    if (!want?.slice || canCutSlice(want, opened.value.book)) return ok(undefined);
+    if (!want?.slice || canCutSlice(want, request.node, opened.value.book, this.#tools.state))
+      return ok(undefined);
     return ok({ code: "slices_exhausted", pool: want.pool, slice: want.slice });
   }
 
@@ -218,7 +220,7 @@ export class SlicedStore implements Store {
       if (!planned.ok) return planned;
       if (planned.value.ok) {
         const { claims, created, cells } = planned.value.value;
-        if (this.#isThrough(request, open)) {
+        if (this.#isThrough(request)) {
           const failed = await this.#through(cells, created, deadline, open);
           if (failed === "again") continue;
           if (failed) return err(failed);
@@ -231,7 +233,7 @@ export class SlicedStore implements Store {
       if (error.code === "refused") return ok({ kind: "refused", error: error.error });
       const want = request.wants[error.want];
       if (!want?.slice) return err(this.#noSlice(want, request.node));
-      if (book.isSynced && !canCutSlice(want, book)) {
+      if (book.isSynced && !canCutSlice(want, request.node, book, this.#tools.state)) {
         return ok({
           kind: "refused",
           error: { code: "slices_exhausted", pool: want.pool, slice: want.slice },
@@ -282,12 +284,10 @@ export class SlicedStore implements Store {
     );
   }
 
-  #isThrough(request: Acquire, { entitlement }: Open): boolean {
+  #isThrough(request: Acquire): boolean {
     if (this.#options.writeDelay === 0) return true;
-    if (!request.overlapCheck) return false;
-    return request.wants.some((want) =>
-      isMixed(want, this.#tools.state, entitlement.slicesOf(want, request.node)),
-    );
+    const { wants, overlapCheck } = request;
+    return overlapCheck && wants.some((want) => poolsBeside(want, this.#tools.state, true).length > 0);
   }
 
   #keep(request: Acquire, { entitlement }: Open): void {
@@ -382,8 +382,10 @@ export class SlicedStore implements Store {
     for (const want of wants) {
       const slices = entitlement.slicesOf(want, node);
       const { left, of } = leftIn(want, slices, holdings.ledger);
-      if (!want.slice || left * LOW > of || !canCutSlice(want, book)) continue;
-      void book.ask(want.slice.network, want.pool.range, want.slice.prefix, node, slices.length);
+      if (!want.slice || left * LOW > of) continue;
+      void book.ask(want.slice.network, want.pool.range, want.slice.prefix, node, slices.length, () =>
+        canCutSlice(want, node, book, this.#tools.state),
+      );
     }
   }
 
