@@ -1,3 +1,4 @@
+import type { Claim } from "../allocation/claim.ts";
 import { sleep, systemClock } from "../clock.ts";
 import type { Finding } from "../inspect/findings.ts";
 import type { ApiError, KubeClient } from "../kube/api.ts";
@@ -9,10 +10,14 @@ import { Knowledge } from "../reconciler/knowledge.ts";
 import { type Pass, Passes } from "../reconciler/pass.ts";
 import { survey } from "../reconciler/survey.ts";
 import { err, ok, type Result } from "../result.ts";
+import { compareClaims, comparePools } from "../store/order.ts";
+import type { PoolUsage } from "../store/store.ts";
 
 /** What is inconsistent between the records of a cluster and its pods, and how much was looked at. */
 export type ClusterCheck = {
   readonly findings: readonly Finding[];
+  readonly claims: readonly Claim[];
+  readonly pools: readonly PoolUsage[];
   readonly counts: {
     readonly pools: number;
     readonly allocations: number;
@@ -44,8 +49,15 @@ export async function checkCluster(
     const found = survey(knowledge, systemClock.now());
     const pools = [...knowledge.state.pools()];
     const entries = pools.flatMap((record) => [...record.entries()]);
+    const { state } = knowledge;
     return ok({
       findings: [...findingsOfSurvey(found), ...slices.value],
+      claims: pools
+        .flatMap((record) => [...record.entries()].map((entry) => state.claim({ record, entry })))
+        .sort(compareClaims),
+      pools: pools
+        .map(({ pool, used }) => ({ pool, used: used.count }))
+        .sort((a, b) => comparePools(a.pool, b.pool)),
       counts: {
         pools: pools.length,
         allocations: entries.length,

@@ -1,18 +1,19 @@
 import { parseArgs } from "node:util";
+import type { StoreChoice } from "../config/index.ts";
 import { type Finding, findingsOf } from "../inspect/findings.ts";
 import { err, ok, type Result } from "../result.ts";
-import { checkCluster } from "./check-cluster.ts";
+import { type ClusterCheck, checkCluster } from "./check-cluster.ts";
 import { openCluster } from "./cluster.ts";
 import { readDuration } from "./duration.ts";
 import { knownNetworks, NETWORK_HELP, NETWORK_OPTIONS } from "./networks.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
 import {
   chosenSource,
+  describeFailure,
   openSource,
   SOURCE_HELP,
   SOURCE_OPTIONS,
   type SourceOptions,
-  storeFailed,
 } from "./source.ts";
 
 const HELP = `usage: berth check [OPTIONS]
@@ -69,24 +70,14 @@ export async function runCheck(args: string[], isImport = false): Promise<number
   if (!networks.ok) {
     return complain(networks.error, 1);
   }
-  const store = openSource(values, "look");
-  if (!store.ok) return storeFailed(store.error);
-  const claims = await store.value.claims({});
-  const pools = await store.value.pools();
-  store.value.close();
-  if (!claims.ok) return storeFailed(claims.error);
-  if (!pools.ok) return storeFailed(pools.error);
-  const cluster = await lookAtCluster(values, isImport);
-  if (!cluster.ok) return complain(cluster.error, 1);
-  const found = [
-    ...findingsOf({
-      claims: claims.value,
-      pools: pools.value,
-      networks: networks.value,
-      now: Date.now(),
-    }),
-    ...cluster.value,
-  ];
+  const choice = chosenSource(values);
+  const looked =
+    choice.kind === "kubernetes"
+      ? await lookAtCluster(choice, values, isImport)
+      : await lookAtHost(values, isImport);
+  if (!looked.ok) return complain(looked.error, 1);
+  const { claims, pools, findings } = looked.value;
+  const found = [...findingsOf({ claims, pools, networks: networks.value, now: Date.now() }), ...findings];
   const style = { colours: colourful(), headers: !values["no-headers"] };
   process.stdout.write(await renderListing(found, LISTING, output, style));
   return found.some(({ severity }) => severity === "error") ? 1 : 0;
@@ -98,26 +89,34 @@ type ClusterOptions = SourceOptions & {
   readonly grace: string;
 };
 
-/** Findings that need pods and objects; none where the claims are a host's. */
+/** What there is to look at, and findings that need more than the claims. */
+type Looked = Pick<ClusterCheck, "claims" | "pools" | "findings">;
+
+async function lookAtHost(options: ClusterOptions, isImport: boolean): Promise<Result<Looked, string>> {
+  if (options.repair || isImport) return err("there is nothing to import or repair on a host's database");
+  const store = openSource(options, "look");
+  if (!store.ok) return err(describeFailure(store.error));
+  const claims = await store.value.claims({});
+  const pools = await store.value.pools();
+  store.value.close();
+  if (!claims.ok) return err(describeFailure(claims.error));
+  if (!pools.ok) return err(describeFailure(pools.error));
+  return ok({ claims: claims.value, pools: pools.value, findings: [] });
+}
+
 async function lookAtCluster(
+  { kubeconfig, context }: StoreChoice & { kind: "kubernetes" },
   options: ClusterOptions,
   isImport: boolean,
-): Promise<Result<readonly Finding[], string>> {
+): Promise<Result<Looked, string>> {
   const grace = readDuration(options.grace);
   if (grace === undefined) return err(`--grace: ${JSON.stringify(options.grace)} is no duration such as 60s`);
-  const choice = chosenSource(options);
-  if (choice.kind !== "kubernetes") {
-    return options.repair || isImport
-      ? err("there is nothing to import or repair on a host's database")
-      : ok([]);
-  }
-  const { kubeconfig, context } = choice;
   const client = openCluster("berth-check", { context, ...(kubeconfig !== "" && { kubeconfig }) });
   if (!client.ok) return client;
   const checked = await checkCluster(client.value, options.repair && options.yes ? grace : undefined);
   client.value.close();
   if (!checked.ok) return err(`${checked.error.message} (${checked.error.hint})`);
-  const { findings, counts, mended } = checked.value;
+  const { counts, mended } = checked.value;
   const say = (text: string) => process.stderr.write(`${text}\n`);
   if (isImport) {
     const { pools, allocations, withUid, reservations, pods } = counts;
@@ -130,7 +129,7 @@ async function lookAtCluster(
     say(`${action} ${address} ${object}: ${outcome}`);
   if (options.repair && !options.yes)
     say("Nothing was changed: --yes repairs what berth reconcile --dry-run lists.");
-  return ok(findings);
+  return checked;
 }
 
 function complain(why: string, exit: number): number {

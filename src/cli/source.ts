@@ -82,8 +82,13 @@ export function openSource(
   return openStore(choice, { patience: PATIENCE, staying });
 }
 
+/** Why a store cannot answer, in a line. */
+export function describeFailure({ store, message, hint }: StoreError): string {
+  return `${store}: ${message} (${hint})`;
+}
+
 /** Says why a store cannot answer; the exit code. */
-export function storeFailed({ store, message, hint }: StoreError): number {
-  process.stderr.write(`berth: ${store}: ${message} (${hint})\n`);
+export function storeFailed(error: StoreError): number {
+  process.stderr.write(`berth: ${describeFailure(error)}\n`);
   return 1;
 }

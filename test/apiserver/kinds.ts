@@ -89,6 +89,7 @@ export const BUILT_IN: readonly Kind[] = [
   builtIn("apps/v1", "deployments", "Deployment", true, { status: true, shortNames: ["deploy"] }),
   builtIn("apps/v1", "statefulsets", "StatefulSet", true, { status: true, shortNames: ["sts"] }),
   builtIn("apps/v1", "replicasets", "ReplicaSet", true, { status: true, shortNames: ["rs"] }),
+  builtIn("batch/v1", "cronjobs", "CronJob", true, { status: true, shortNames: ["cj"] }),
   builtIn("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", true, {
     status: true,
     shortNames: ["pdb"],
