@@ -70,6 +70,7 @@ const CHOICES: { readonly [path: string]: readonly string[] } = {
   "agent.metricsHost": ["127.0.0.1", "0.0.0.0", "[::]"],
   "ui.listen": ["127.0.0.1", "0.0.0.0", "[::]"],
   "ui.writes": ["no-allow-writes", "allow-writes"],
+  "webhook.failurePolicy": ["Ignore", "Fail"],
   "agent.logLevel": ["debug", "verbose", "error", "panic"],
 };
 
@@ -122,7 +123,7 @@ function chart(version: string): string {
     type: "application",
     version,
     appVersion: version,
-    kubeVersion: ">=1.25.0-0",
+    kubeVersion: ">=1.30.0-0",
   });
 }
 

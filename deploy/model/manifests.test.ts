@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ValidatingAdmissionPolicy } from "kubernetes-models/admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy";
 import { ValidatingAdmissionPolicyBinding } from "kubernetes-models/admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding";
+import { ValidatingWebhookConfiguration } from "kubernetes-models/admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration";
 import { DaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
 import { Deployment } from "kubernetes-models/apps/v1/Deployment";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
@@ -34,6 +35,8 @@ const VALIDATE: { [kind: string]: (manifest: object) => void } = {
   ValidatingAdmissionPolicy: (manifest) => new ValidatingAdmissionPolicy(Object(manifest)).validate(),
   ValidatingAdmissionPolicyBinding: (manifest) =>
     new ValidatingAdmissionPolicyBinding(Object(manifest)).validate(),
+  ValidatingWebhookConfiguration: (manifest) =>
+    new ValidatingWebhookConfiguration(Object(manifest)).validate(),
 };
 
 const FOLDER = join(import.meta.dirname, "..");
@@ -141,7 +144,7 @@ describe("least privilege", () => {
   });
 });
 
-describe("elected parts", () => {
+describe("parts with two copies", () => {
   test("two replicas apart from each other, with a disruption budget that matches them", () => {
     // The page is one copy: sessions are in its memory.
     const deployments = everything.filter(
@@ -149,6 +152,7 @@ describe("elected parts", () => {
     );
     expect(deployments.map(({ metadata }) => metadata.name).toSorted()).toEqual([
       "berth-operator",
+      "berth-webhook",
       "whereabouts-controller",
     ]);
     for (const deployment of deployments) {
@@ -160,6 +164,38 @@ describe("elected parts", () => {
       expect(Object(budget?.spec).selector).toEqual(Object(deployment.spec).selector);
     }
   });
+});
+
+test("services choose the pods and name the ports that there are", () => {
+  const services = everything.filter(({ kind }) => kind === "Service");
+  expect(services.map(({ metadata }) => metadata.name).toSorted()).toEqual(["berth-ui", "berth-webhook"]);
+  for (const { spec, metadata } of services) {
+    const deployment = everything.find(
+      (one) => one.kind === "Deployment" && one.metadata.name === metadata.name,
+    );
+    expect(Object(deployment?.spec).template.metadata.labels).toMatchObject(Object(spec).selector);
+    const ports = Object(containersOf(deployment as Manifest)[0]?.ports);
+    for (const { targetPort } of Object(spec).ports) expect(ports[0].name).toBe(targetPort);
+  }
+});
+
+test("the webhook is asked at its service, never about deletes, and is in nobody's way when it is away", () => {
+  const configuration = everything.find(({ kind }) => kind === "ValidatingWebhookConfiguration");
+  const service = everything.find(
+    ({ kind, metadata }) => kind === "Service" && metadata.name === "berth-webhook",
+  );
+  const [only, ...others] = Object(configuration?.webhooks);
+  expect(others).toEqual([]);
+  expect(only.clientConfig.service).toMatchObject({
+    name: service?.metadata.name,
+    namespace: service?.metadata.namespace,
+    port: Object(service?.spec).ports[0].port,
+  });
+  expect(only.clientConfig.caBundle).toBeUndefined();
+  expect(only.rules.flatMap(({ operations }: { operations: string[] }) => operations)).not.toContain(
+    "DELETE",
+  );
+  expect([only.failurePolicy, only.sideEffects]).toEqual(["Ignore", "None"]);
 });
 
 test("deploy/crds, deploy/manifests and deploy/helm are what the model renders to", () => {

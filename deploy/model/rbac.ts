@@ -1,5 +1,6 @@
 import { componentLabels, type Manifest } from "../../src/operator/workload/pod.ts";
 import type { Context } from "./context.ts";
+import { CONFIGURATION } from "./webhook.ts";
 
 type Rule = {
   readonly apiGroups: readonly string[];
@@ -91,6 +92,21 @@ const UI: Rights = {
   cluster: [rule("", "pods", READ), rule("", "events", READ), attachments(READ), INSTALLED_CRDS],
 };
 
+/** Its configuration by name; what it knows of pools and networks serves warnings. */
+const WEBHOOK: Rights = {
+  namespaced: [whereabouts("ippools", READ), whereabouts("overlappingrangeipreservations", READ)],
+  cluster: [
+    rule(
+      "admissionregistration.k8s.io",
+      "validatingwebhookconfigurations",
+      ["get", "update"],
+      [CONFIGURATION],
+    ),
+    attachments(READ),
+    INSTALLED_CRDS,
+  ],
+};
+
 /** What people need for the page with `--sign-in`, and for `kubectl berth`: to look, and to reserve and release as well. */
 const VIEWER: readonly Rule[] = [
   whereabouts("ippools", READ),
@@ -156,6 +172,10 @@ export function operatorAccount(context: Context): readonly Manifest[] {
 
 export function uiAccount(context: Context): readonly Manifest[] {
   return account(context, "ui", UI);
+}
+
+export function webhookAccount(context: Context): readonly Manifest[] {
+  return account(context, "webhook", WEBHOOK);
 }
 
 /** Roles that an administrator binds to people; nothing of Berth's own uses them. */

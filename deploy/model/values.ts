@@ -33,7 +33,13 @@ export const DEFAULTS = {
     writes: "no-allow-writes",
     resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "512Mi" } },
   },
+  webhook: {
+    enabled: true,
+    failurePolicy: "Ignore",
+    resources: { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+  },
   networkPolicy: { enabled: true },
+  admissionPolicies: { enabled: true },
   nodeRestriction: { enabled: false },
   openshift: { enabled: false },
 };
@@ -70,7 +76,13 @@ export const DESCRIPTIONS: { readonly [path: string]: string } = {
   "ui.writes":
     "no-allow-writes, or allow-writes: who may patch IPPools reserves and releases addresses there.",
   "ui.resources": "Of its one replica.",
+  "webhook.enabled": "Networks are checked when they are written, as berth lint does.",
+  "webhook.failurePolicy":
+    "Ignore: networks can be written while the webhook is away. Fail: they cannot, nor can the operator write them.",
+  "webhook.resources": "Of each of its two replicas.",
   "networkPolicy.enabled": "Nothing may open connections to the parts that need none.",
+  "admissionPolicies.enabled":
+    "The API server refuses by itself what is surely wrong of networks and pools (ValidatingAdmissionPolicy; Kubernetes 1.30 or later).",
   "nodeRestriction.enabled":
     "A node's agent may change only allocations of its own node (ValidatingAdmissionPolicy; Kubernetes 1.32 or later).",
   "openshift.enabled": "Security context constraints, and the SELinux type that may use folders of the host.",

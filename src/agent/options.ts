@@ -3,12 +3,13 @@ import { isObject } from "../cni/json.ts";
 import { nearest } from "../config/index.ts";
 import type { LogLevel } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
+import { type Listen, readListen } from "./listen.ts";
 
 /** What may change while the agent runs: from the flags, or from the file that SIGHUP reads again. */
 export type Settings = {
   readonly logLevel: LogLevel;
   /** Where /metrics, /healthz and /readyz are served; undefined: nowhere. */
-  readonly metrics: { readonly hostname: string; readonly port: number } | undefined;
+  readonly metrics: Listen | undefined;
   /** How many calls may be under way before new ones are told to come again. */
   readonly maxCalls: number;
   /**
@@ -75,10 +76,9 @@ function readSetting(key: string, value: unknown, settings: Settings): Result<Se
   }
   if (key === "metricsAddress") {
     if (value === "off") return ok({ ...settings, metrics: undefined });
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(String(value));
-    const port = Number(match?.[3]);
-    if (!match || port > 65_535) return refuse('HOST:PORT, such as 127.0.0.1:9478, or "off"');
-    return ok({ ...settings, metrics: { hostname: match[1] ?? match[2] ?? "", port } });
+    const metrics = readListen(String(value));
+    if (!metrics) return refuse('HOST:PORT, such as 127.0.0.1:9478, or "off"');
+    return ok({ ...settings, metrics });
   }
   const meant = nearest(key, KEYS);
   return err(`${key} is no setting${meant ? `; is ${meant} meant?` : `; there are ${KEYS.join(", ")}`}`);

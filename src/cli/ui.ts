@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { historyPath, readHistory } from "../agent/history.ts";
+import { readListen } from "../agent/listen.ts";
 import { DEFAULT_STATE_DIR } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
 import type { Address } from "../ip/address.ts";
@@ -69,13 +70,12 @@ export async function runUi(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const listen = /^(?:\[([0-9a-f:]+)\]|([^:]+)):([0-9]{1,5})$/i.exec(values.listen);
-  const port = Number(listen?.[3]);
-  if (!listen || port > 65_535) {
+  const listen = readListen(values.listen);
+  if (!listen) {
     process.stderr.write(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
-  const hostname = listen[1] ?? listen[2] ?? "127.0.0.1";
+  const { hostname, port } = listen;
   const writable = values["allow-writes"];
   const door = values["sign-in"] ? signInDoor(values, writable) : ok(keyDoor(writable));
   if (!door.ok) return complain(door.error);

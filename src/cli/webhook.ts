@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { readListen } from "../agent/listen.ts";
 import { systemClock } from "../clock.ts";
 import { ATTACHMENTS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
@@ -45,9 +46,8 @@ export async function runWebhook(args: string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const listen = /^([^:]+):([0-9]{1,5})$/.exec(values.listen);
-  const [, hostname = "", port = ""] = listen ?? [];
-  if (!listen || Number(port) > 65_535) {
+  const listen = readListen(values.listen);
+  if (!listen) {
     process.stderr.write(`berth webhook: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
@@ -81,8 +81,11 @@ export async function runWebhook(args: string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   try {
     const knowledge = () => ({ networks: [...attachments.values()].flat(), pools });
-    const server = new WebhookServer({ hostname, port: Number(port), identity, knowledge, clock, log });
-    log("verbose", "webhook serves", { address: `${hostname}:${server.port}`, service: values.service });
+    const server = new WebhookServer({ ...listen, identity, knowledge, clock, log });
+    log("verbose", "webhook serves", {
+      address: `${listen.hostname}:${server.port}`,
+      service: values.service,
+    });
     await readPools();
     const reading = setInterval(() => void readPools(), POOLS_AGE);
     const { configuration } = values;

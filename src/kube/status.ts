@@ -113,6 +113,7 @@ type Known = Pick<ApiError, "code" | "retry" | "hint"> & {
 
 function classify(code: number, status: Status | undefined, subject: Subject, server: string): Known {
   const message = status?.message ?? "";
+  if ((code === 403 || code === 422) && isDenied(message)) return DENIED;
   switch (code) {
     case 400:
       return {
@@ -175,6 +176,19 @@ function classify(code: number, status: Status | undefined, subject: Subject, se
     hint: `see the log of the API server and of its etcd (${server})`,
   };
 }
+
+/** Admission of the cluster, by webhook or ValidatingAdmissionPolicy, says no to what is allowed and well-formed. */
+function isDenied(message: string): boolean {
+  return /^admission webhook "[^"]*" denied the request|: ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request:/.test(
+    message,
+  );
+}
+
+const DENIED: Known = {
+  code: "forbidden",
+  retry: "permanent",
+  hint: "a policy or a webhook of the cluster refuses it, and says why",
+};
 
 const TOO_LARGE: Known = {
   code: "too_large",

@@ -21,7 +21,7 @@ export type RotationOptions = {
   /** Of the ValidatingWebhookConfiguration. */
   readonly configuration: string;
   readonly names: readonly string[];
-  readonly server: Pick<WebhookServer, "renew">;
+  readonly server: Pick<WebhookServer, "renew" | "isTrusted">;
   readonly identity: Identity;
 };
 
@@ -34,6 +34,7 @@ export async function rotate(options: RotationOptions, signal: AbortSignal): Pro
     const isOld = identity.notAfter - now < (VALIDITY * DAY) / 3;
     const next = isOld ? selfSigned(names, now, VALIDITY) : identity;
     const trusted = await trust(client, configuration, next.certificate, now);
+    server.isTrusted ||= trusted.ok;
     if (!trusted.ok)
       log("error", "the API server does not know this webhook's certificate", { why: trusted.error });
     else if (isOld) {

@@ -17,8 +17,10 @@ export type WebhookOptions = {
 /** Objects in etcd are at most 1.5 MiB; a review carries two. */
 const MOST_BODY = 4 * 1024 * 1024;
 
-/** Answers AdmissionReviews of admission.k8s.io/v1 at /validate, and /healthz, over TLS. */
+/** Answers AdmissionReviews of admission.k8s.io/v1 at /validate, /healthz and /readyz, over TLS. */
 export class WebhookServer {
+  /** Whether the API server knows the certificate: it would only fail to talk to us before. */
+  isTrusted = false;
   readonly #options: WebhookOptions;
   #server: ReturnType<typeof Bun.serve>;
 
@@ -58,6 +60,10 @@ export class WebhookServer {
   async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/healthz") return new Response("ok\n");
+    if (pathname === "/readyz") {
+      if (this.isTrusted) return new Response("ok\n");
+      return new Response("the API server does not know the certificate yet\n", { status: 503 });
+    }
     if (pathname !== "/validate" || request.method !== "POST")
       return new Response("POST /validate\n", { status: 404 });
     const started = this.#options.clock.elapsed();

@@ -1,12 +1,14 @@
 import { err, ok, type Result } from "../../src/result.ts";
 import type { Cluster } from "./cluster.ts";
 import { badRequest, type Cause, type Failure, invalid, TOO_LARGE_FOR_ETCD } from "./failure.ts";
-import { child, equal, having, type Json, text } from "./json.ts";
+import { child, equal, having, type Json, list, text } from "./json.ts";
 import { apiVersion, CRD_KIND, type Kind } from "./kinds.ts";
 import { metadataCauses } from "./names.ts";
+import { expressionErrors } from "./policies.ts";
 import { established } from "./registry.ts";
 import { textOf } from "./render.ts";
-import { conform } from "./schema.ts";
+import { ruleCauses, ruleErrors } from "./rules.ts";
+import { conform, type Schema } from "./schema.ts";
 import type { Target } from "./target.ts";
 
 /** etcd's limit for a request, 1.5 MiB. */
@@ -46,8 +48,15 @@ export function checkEnvelope(target: Target, object: Json): Result<Json, Failur
   );
 }
 
-/** Prunes, fills in defaults and validates what is about to be stored. */
-export function admit(cluster: Cluster, kind: Kind, candidate: Json): Result<Admitted, Failure> {
+const WITH_EXPRESSIONS = new Set(["validatingadmissionpolicies", "validatingwebhookconfigurations"]);
+
+/** Prunes, fills in defaults and validates what is about to be stored; `old` is what it takes the place of. */
+export function admit(
+  cluster: Cluster,
+  kind: Kind,
+  candidate: Json,
+  old: Json | undefined,
+): Result<Admitted, Failure> {
   const metadata = child(candidate, "metadata");
   const name = text(metadata, "name") ?? "";
   const causes: Cause[] = metadataCauses(kind, metadata);
@@ -58,7 +67,10 @@ export function admit(cluster: Cluster, kind: Kind, candidate: Json): Result<Adm
     object = conformed.value as Json;
     causes.push(...conformed.causes);
     warnings = conformed.unknown.map((path) => `unknown field "${path}"`);
+    // As on a real server: only what has the right types is judged by rules.
+    if (causes.length === 0) causes.push(...ruleCauses(object, old, kind.schema));
   }
+  if (WITH_EXPRESSIONS.has(kind.plural)) causes.push(...expressionErrors(kind, candidate));
   if (kind === CRD_KIND) causes.push(...definitionCauses(candidate));
   if (causes.length > 0) return err(invalid(kind, name, causes));
   if (kind === CRD_KIND) object = established(object, cluster.timestamp());
@@ -73,9 +85,13 @@ function definitionCauses(definition: Json): Cause[] {
   const spec = child(definition, "spec");
   const wanted = `${text(child(spec, "names"), "plural") ?? ""}.${text(spec, "group") ?? ""}`;
   const name = text(child(definition, "metadata"), "name");
-  if (name === wanted) return [];
+  const rules = list(spec, "versions").flatMap((version, index) => {
+    const schema = child(child(version, "schema"), "openAPIV3Schema") as Schema;
+    return ruleErrors(schema, `spec.versions[${index}].schema.openAPIV3Schema`);
+  });
+  if (name === wanted) return rules;
   const message = `Invalid value: "${name}": must be spec.names.plural+"."+spec.group`;
-  return [{ reason: "FieldValueInvalid", field: "metadata.name", message }];
+  return [{ reason: "FieldValueInvalid", field: "metadata.name", message }, ...rules];
 }
 
 /** metadata.generation counts the changes of everything but metadata and status. */

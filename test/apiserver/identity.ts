@@ -1,16 +1,23 @@
 import type { ApiRequest } from "../../src/kube/transport.ts";
 
-export type User = { readonly name: string; readonly groups?: readonly string[] };
+export type User = {
+  readonly name: string;
+  readonly groups?: readonly string[];
+  /** What an authenticator adds: the node of a pod's service account, say. */
+  readonly extra?: { readonly [key: string]: readonly string[] };
+};
 
 /** May do everything, as the holder of kubeadm's admin.conf. */
 export const ADMIN: User = { name: "kubernetes-admin", groups: ["system:masters"] };
 
 const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
 
-export function serviceAccount(namespace: string, name: string): User {
+/** `node`: that of the pod whose token it is (Kubernetes 1.32). */
+export function serviceAccount(namespace: string, name: string, node?: string): User {
   return {
     name: `system:serviceaccount:${namespace}:${name}`,
     groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`],
+    ...(node === undefined ? {} : { extra: { "authentication.kubernetes.io/node-name": [node] } }),
   };
 }
 
@@ -31,6 +38,6 @@ export class Authenticator {
     const token = /^Bearer (.*)$/i.exec(headers.authorization ?? "")?.[1];
     const user = certificate ?? this.tokens.get(token ?? "");
     if (!user) return token === undefined ? ANONYMOUS : undefined;
-    return { name: user.name, groups: [...(user.groups ?? []), "system:authenticated"] };
+    return { ...user, groups: [...(user.groups ?? []), "system:authenticated"] };
   }
 }

@@ -8,6 +8,7 @@ import { Authenticator, type User } from "./identity.ts";
 import { child, isJson, type Json, text } from "./json.ts";
 import { CRD_KIND, table } from "./kinds.ts";
 import { patch } from "./patch.ts";
+import { askPolicies, hasPolicies } from "./policies.ts";
 import { accessOf, isAllowed, refuse } from "./rbac.ts";
 import { listJson, selection, show } from "./read.ts";
 import { customKinds } from "./registry.ts";
@@ -16,7 +17,7 @@ import { keyOf } from "./store.ts";
 import { findTarget, readPath, type Target } from "./target.ts";
 import { openWatch, type Watch } from "./watch.ts";
 import { type Attempt, askWebhooks, hasWebhooks, matchingWebhooks } from "./webhooks.ts";
-import { create, type Outcome, remove, update } from "./write.ts";
+import { create, type Outcome, remove, update, type Written } from "./write.ts";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
 
@@ -75,7 +76,7 @@ export class ApiServer {
         return failed(refuse(user, access, access.namespace !== ""));
     }
     if (!target) return discover(this.cluster.registry, path) ?? plain(404, "404 page not found\n");
-    const result = this.#carryOut(target, request, query, body.value);
+    const result = this.#carryOut(target, request, query, body.value, user);
     return result.ok ? result.value : failed(result.error);
   }
 
@@ -103,18 +104,7 @@ export class ApiServer {
     const body = readBody(request);
     const outcome = this.#write(target, verb, request, query, body.ok ? body.value : undefined, true);
     if (!outcome.ok) return undefined;
-    const { object, previous } = outcome.value;
-    const name = text(child(object, "metadata"), "name") ?? "";
-    const operation = verb === "delete" ? "DELETE" : previous ? "UPDATE" : "CREATE";
-    return {
-      operation,
-      target,
-      name,
-      ...(operation === "DELETE" ? {} : { object }),
-      ...(previous ? { oldObject: previous } : {}),
-      user,
-      dryRun: query.get("dryRun") === "All",
-    };
+    return attemptOf(target, verb, outcome.value, user, query.get("dryRun") === "All");
   }
 
   #carryOut(
@@ -122,6 +112,7 @@ export class ApiServer {
     request: ApiRequest,
     query: URLSearchParams,
     body: unknown,
+    user: User,
   ): Result<Reply, Failure> {
     const verb = verbOf(request.method, target, query);
     const metadataOnly = wantsMetadata(request.headers);
@@ -135,8 +126,31 @@ export class ApiServer {
     if (verb === "list" || verb === "watch") return this.#read(target, query, verb, metadataOnly);
     const dryRun = query.get("dryRun") === "All";
     if (verb === "deletecollection") return this.#deleteAll(target, query, body, dryRun);
+    const told = this.#judge(target, verb, request, query, body, user);
+    if (!told.ok) return told;
     const outcome = this.#write(target, verb, request, query, body, dryRun);
-    return verb === "delete" ? answerDelete(target, outcome) : answer(target, outcome, metadataOnly);
+    const reply = verb === "delete" ? answerDelete(target, outcome) : answer(target, outcome, metadataOnly);
+    return reply.ok ? ok(withWarnings(reply.value, told.value)) : reply;
+  }
+
+  /** What policies say of a write, which is rehearsed for them; their warnings. Costs nothing where there are none. */
+  #judge(
+    target: Target,
+    verb: Verb,
+    request: ApiRequest,
+    query: URLSearchParams,
+    body: unknown,
+    user: User,
+  ): Result<readonly string[], Failure> {
+    if (!hasPolicies(this.cluster)) return ok([]);
+    const rehearsal = this.#write(target, verb, request, query, body, true);
+    if (!rehearsal.ok) return rehearsal;
+    const dryRun = query.get("dryRun") === "All";
+    const { failure, warnings } = askPolicies(
+      this.cluster,
+      attemptOf(target, verb, rehearsal.value, user, dryRun),
+    );
+    return failure ? err(failure) : ok(warnings);
   }
 
   #write(
@@ -202,6 +216,25 @@ export class ApiServer {
       json(200, JSON.stringify({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success" })),
     );
   }
+}
+
+function attemptOf(
+  target: Target,
+  verb: Verb,
+  { object, previous }: Written,
+  user: User,
+  dryRun: boolean,
+): Attempt {
+  const operation = verb === "delete" ? "DELETE" : previous ? "UPDATE" : "CREATE";
+  return {
+    operation,
+    target,
+    name: text(child(object, "metadata"), "name") ?? "",
+    ...(operation === "DELETE" ? {} : { object }),
+    ...(previous ? { oldObject: previous } : {}),
+    user,
+    dryRun,
+  };
 }
 
 /** The verb as RBAC names it; undefined where the method does not go with the target. */

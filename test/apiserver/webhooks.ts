@@ -3,6 +3,7 @@ import type { Failure } from "./failure.ts";
 import type { User } from "./identity.ts";
 import { child, isJson, type Json, list, text } from "./json.ts";
 import { apiVersion } from "./kinds.ts";
+import { meetsConditions } from "./policies.ts";
 import type { Target } from "./target.ts";
 
 /** A write that is about to happen. */
@@ -22,30 +23,39 @@ export function hasWebhooks(cluster: Cluster): boolean {
   return cluster.store.list(CONFIGURATIONS).length > 0;
 }
 
-/** The validating webhooks whose rules and selectors of namespaces and objects match the write. */
+/** The validating webhooks whose rules, selectors and conditions match the write. */
 export function matchingWebhooks(cluster: Cluster, attempt: Attempt): Json[] {
   const configurations = cluster.store.list(CONFIGURATIONS);
   return configurations
     .flatMap(({ object }) => list(object, "webhooks").filter(isJson))
-    .filter((webhook) => {
-      const { kind, subresource } = attempt.target;
-      const resource = subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`;
-      const rule = list(webhook, "rules").some((found) => {
-        const has = (key: string, value: string) =>
-          list(found, key).some((item) => item === value || item === "*");
-        return (
-          has("operations", attempt.operation) &&
-          has("apiGroups", kind.group) &&
-          has("apiVersions", kind.version) &&
-          has("resources", resource)
-        );
-      });
-      const namespace = cluster.namespace(attempt.target.namespace ?? "");
-      const chosen = !namespace || fits(child(webhook, "namespaceSelector"), namespace);
-      return (
-        rule && chosen && fits(child(webhook, "objectSelector"), attempt.object ?? attempt.oldObject ?? {})
-      );
-    });
+    .filter((webhook) => matchesConstraints(cluster, webhook, list(webhook, "rules"), attempt))
+    .filter((webhook) => meetsConditions(cluster, webhook, attempt));
+}
+
+/** Whether a write meets one of the rules and both selectors. */
+export function matchesConstraints(
+  cluster: Cluster,
+  constraints: Json,
+  rules: readonly unknown[],
+  attempt: Attempt,
+): boolean {
+  const { kind, subresource, namespace } = attempt.target;
+  const resource = subresource === undefined ? kind.plural : `${kind.plural}/${subresource}`;
+  const isNamed = rules.some((found) => {
+    const has = (key: string, value: string) =>
+      list(found, key).some((item) => item === value || item === "*");
+    return (
+      has("operations", attempt.operation) &&
+      has("apiGroups", kind.group) &&
+      has("apiVersions", kind.version) &&
+      has("resources", resource)
+    );
+  });
+  if (!isNamed) return false;
+  const home = cluster.namespace(namespace ?? "");
+  if (home && !fits(child(constraints, "namespaceSelector"), home)) return false;
+  const selector = child(constraints, "objectSelector");
+  return [attempt.object, attempt.oldObject].some((object) => object && fits(selector, object));
 }
 
 function fits(selector: Json, object: Json): boolean {

@@ -48,6 +48,7 @@ export function create(cluster: Cluster, target: Target, body: Json, dryRun: boo
       ...(kind.status ? { status: initialStatus(kind.plural) } : {}),
       ...(kind.plural === "namespaces" ? { spec: { finalizers: ["kubernetes"] } } : {}),
     }),
+    undefined,
   );
   if (!admitted.ok) return admitted;
   const { object, warnings } = admitted.value;
@@ -141,7 +142,7 @@ export function replace(
           metadata: having(then, kept),
           ...(kind.status ? { status: current.status } : {}),
         });
-  const admitted = admit(cluster, kind, next);
+  const admitted = admit(cluster, kind, next, current);
   if (!admitted.ok) return admitted;
   const { warnings } = admitted.value;
   const generation = generationOf(kind, current, admitted.value.object);

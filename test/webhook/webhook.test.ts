@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
+import { valuesOf } from "../../deploy/model/values.ts";
+import { webhook } from "../../deploy/model/webhook.ts";
 import { systemClock } from "../../src/clock.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import { ATTACHMENTS } from "../../src/kube/objects.ts";
 import { networksOf } from "../../src/lint/index.ts";
+import type { Manifest } from "../../src/operator/workload/pod.ts";
 import { openCluster } from "../../src/store/kubernetes/open.ts";
 import { bundleWith, selfSigned } from "../../src/webhook/certificate.ts";
 import { CONFIGURATIONS } from "../../src/webhook/registration.ts";
@@ -12,6 +15,7 @@ import { judge } from "../../src/webhook/review.ts";
 import { WebhookServer } from "../../src/webhook/server.ts";
 import { until } from "../agent/agent.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
+import { withRoles } from "../deploy/roles.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 const DAY = 86_400_000;
@@ -153,11 +157,13 @@ describe("the certificate", () => {
   });
 });
 
-describe("at the API server, over TLS", () => {
+describe("at the API server, over TLS, with the manifests of deploy/", () => {
+  const namespace = "kube-system";
   let server: RunningApiServer;
   let child: Bun.Subprocess | undefined;
   beforeAll(async () => {
-    server = await startApiServer({ kind: "double", tls: true });
+    server = await startApiServer({ kind: "double", tls: true, crds: "berth", rbac: true, tokens: {} });
+    if (server.double) withRoles(server.double, namespace);
   });
   afterAll(async () => {
     child?.kill("SIGTERM");
@@ -165,63 +171,54 @@ describe("at the API server, over TLS", () => {
     await server?.stop();
   });
 
-  test("the process makes itself known, refuses, warns, and lets deletes pass", async () => {
+  test("the process makes itself known with its role alone, refuses, warns, and is in nobody's way", async () => {
     const port = 20_000 + (process.pid % 20_000);
     const opened = openCluster({ kind: "kubernetes", kubeconfig: server.kubeconfigPath }, systemClock);
     if (!opened.ok) throw new Error(opened.error.message);
     const api = opened.value;
     expect((await api.create(ATTACHMENTS, attachment("before", { range: "10.0.0.0/33" }))).ok).toBe(true);
-    const rules = [
-      {
-        apiGroups: ["k8s.cni.cncf.io"],
-        apiVersions: ["v1"],
-        operations: ["CREATE", "UPDATE", "DELETE"],
-        resources: ["network-attachment-definitions"],
-      },
-    ];
+    const manifest = webhook({ namespace, values: valuesOf({}) }).find(
+      ({ kind }) => kind === "ValidatingWebhookConfiguration",
+    );
+    // There is no network of services here: its address stands in for its name.
+    const url = `https://127.0.0.1:${port}/validate`;
+    const webhooks = Object(manifest?.webhooks).map((one: object) => ({ ...one, clientConfig: { url } }));
     const registered = await api.create(CONFIGURATIONS, {
-      apiVersion: "admissionregistration.k8s.io/v1",
-      kind: "ValidatingWebhookConfiguration",
-      metadata: { name: "berth" },
-      webhooks: [
-        {
-          name: "networks.berth.dev",
-          clientConfig: { url: `https://127.0.0.1:${port}/validate` },
-          rules,
-          failurePolicy: "Ignore",
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-        } as { name: string },
-      ],
+      ...(manifest as Manifest),
+      webhooks: webhooks as { name: string }[],
     });
     expect(registered.ok).toBe(true);
-    child = Bun.spawn(
-      [
-        process.execPath,
-        MAIN,
-        "webhook",
-        "--listen",
-        `127.0.0.1:${port}`,
-        "--kubeconfig",
-        server.kubeconfigPath,
-      ],
-      {
-        stdout: "ignore",
-        stderr: Bun.file(join(server.folder, "webhook.log")),
-      },
-    );
-    await until("its certificate is in the configuration", async () => {
-      const found = await api.get(CONFIGURATIONS, { name: "berth" });
-      return found.ok && (found.value.webhooks?.[0]?.clientConfig?.caBundle ?? "") !== "";
+    const account = server.kubeconfigFor(`system:serviceaccount:${namespace}:berth-webhook`, [], namespace);
+    const command = [MAIN, "webhook", "--listen", `127.0.0.1:${port}`, "--kubeconfig", account];
+    child = Bun.spawn([process.execPath, ...command], {
+      stdout: "ignore",
+      stderr: Bun.file(join(server.folder, "webhook.log")),
     });
+    const bundle = async () => {
+      const found = await api.get(CONFIGURATIONS, { name: "berth" });
+      const text = found.ok ? found.value.webhooks?.[0]?.clientConfig?.caBundle : undefined;
+      return Buffer.from(text ?? "", "base64").toString();
+    };
+    await until("its certificate is in the configuration", async () => (await bundle()) !== "");
+    const ready = { tls: { ca: await bundle() }, keepalive: false };
+    await until("it is ready", async () => (await fetch(url.replace("validate", "readyz"), ready)).ok);
     const refused = await api.create(ATTACHMENTS, attachment("bad", { range: "10.0.0.0/33" }));
     expect(refused.ok ? "" : refused.error.message).toContain("spec.config: ipam.range");
     expect((await api.create(ATTACHMENTS, attachment("good", { range: "10.1.0.0/24" }))).ok).toBe(true);
+    // Not asked about: no IPAM, and a label that says so.
+    const bare = { ...attachment("bare", {}), spec: { config: '{"cniVersion":"1.0.0","type":"macvlan"}' } };
+    expect((await api.create(ATTACHMENTS, bare)).ok).toBe(true);
+    const { metadata, ...rest } = attachment("off", { range: "10.0.0.0/33" });
+    const off = { ...rest, metadata: { ...metadata, labels: { "berth.dev/admission": "off" } } };
+    expect((await api.create(ATTACHMENTS, off)).ok).toBe(true);
     expect((await api.delete(ATTACHMENTS, { name: "before", namespace: "default" })).ok).toBe(true);
-    api.close();
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
+    // Away, and still in nobody's way.
+    expect((await api.create(ATTACHMENTS, attachment("later", { range: "10.2.0.0/24" }))).ok).toBe(true);
+    api.close();
     const log = await Bun.file(join(server.folder, "webhook.log")).text();
     expect(log).toContain('"msg":"refused","kind":"NetworkAttachmentDefinition","object":"default/bad"');
-  });
+    expect(log).not.toMatch(/"object":"default\/(?:bare|off|before)"|forbidden/);
+  }, 30_000);
 });
