@@ -1,4 +1,5 @@
 import { componentLabels, type Manifest } from "../../src/operator/workload/pod.ts";
+import { SHARD_NAMES } from "../../src/reconciler/history/shards.ts";
 import type { Context } from "./context.ts";
 import { CONFIGURATION } from "./webhook.ts";
 
@@ -33,6 +34,13 @@ const election = (name: string): readonly Rule[] => [
 const EVENTS = rule("", "events", ["create", "patch"]);
 const INSTALLED_CRDS = rule("apiextensions.k8s.io", "customresourcedefinitions", ["get"], CRD_NAMES);
 
+/** What the reconciler writes of who held an address; creating cannot be limited by name. */
+const HISTORY = rule("", "configmaps", ["get"], SHARD_NAMES);
+const KEEP_HISTORY = [
+  rule("", "configmaps", ["create"]),
+  rule("", "configmaps", ["get", "update"], SHARD_NAMES),
+];
+
 const AGENT: Rights = {
   namespaced: [
     whereabouts("ippools", [...READ, "create", "patch"]),
@@ -50,6 +58,7 @@ const RECONCILER: Rights = {
     whereabouts("overlappingrangeipreservations", [...READ, "create", "delete"]),
     whereabouts("nodeslicepools", READ),
     ...election("berth-reconciler"),
+    ...KEEP_HISTORY,
   ],
   cluster: [rule("", "pods", READ), rule("", "nodes", READ), attachments(READ), EVENTS, INSTALLED_CRDS],
 };
@@ -116,6 +125,7 @@ const VIEWER: readonly Rule[] = [
   rule("", "pods", READ),
   rule("", "nodes", READ),
   rule("", "events", READ),
+  HISTORY,
 ];
 const EDITOR: readonly Rule[] = [
   ...VIEWER,

@@ -2,10 +2,8 @@ import { Database } from "bun:sqlite";
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Claim, Outcome } from "../allocation/claim.ts";
-import { podRef } from "../allocation/owner.ts";
-import { reservationOf } from "../allocation/reservation.ts";
 import type { Clock, Timer } from "../clock.ts";
-import type { Holding } from "../inspect/holding.ts";
+import { type Holding, holderName } from "../inspect/holding.ts";
 import { type Address, formatAddress } from "../ip/address.ts";
 import { formatCidr } from "../ip/cidr.ts";
 import type { Log } from "../log.ts";
@@ -162,7 +160,7 @@ export class History {
     const find =
       "SELECT * FROM holding WHERE store = ? AND network_name = ? AND pool = ? AND address = ? AND until IS NULL";
     const now = this.#db.query<Row, string[]>(find).get(...key);
-    const who = nameOf(claim);
+    const who = holderName(claim);
     const uid = owner.pod.uid ?? "";
     if (
       now &&
@@ -286,11 +284,6 @@ function holdingOf(row: Row): Holding {
     from: new Date(row.since).toISOString(),
     ...(row.until !== null && { until: new Date(row.until).toISOString() }),
   };
-}
-
-function nameOf(claim: Claim): string {
-  const reservation = reservationOf(claim);
-  return reservation ? `reserved by ${reservation.by}` : podRef(claim.owner.pod);
 }
 
 function keyOf({ address, pool }: Claim): string {

@@ -2,27 +2,43 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { historyPath, readHistory } from "../agent/history.ts";
 import { DEFAULT_STATE_DIR } from "../agent/paths.ts";
-import type { Holding } from "../inspect/holding.ts";
-import { parseAddress } from "../ip/address.ts";
+import { systemClock } from "../clock.ts";
+import type { StoreChoice } from "../config/index.ts";
+import { type Holding, holdingOf, mergeHoldings, wasHeldAt } from "../inspect/holding.ts";
+import { type Address, formatAddress, parseAddress } from "../ip/address.ts";
+import { readShards } from "../reconciler/history/shards.ts";
+import { err, ok, type Result } from "../result.ts";
+import { openCluster } from "../store/kubernetes/open.ts";
+import { filterOf } from "./look.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
+import { chosenSource, describeFailure, openSource, SOURCE_HELP, SOURCE_OPTIONS } from "./source.ts";
 
 const HELP = `usage: berth history ADDRESS|POD [OPTIONS]
 
-Who held an address when, or what a pod (NAME or NAMESPACE/NAME) held when, newest first: as the agent of this node took it
-down, for 90 days.
+Who held an address when, or what a pod (NAME or NAMESPACE/NAME) held when, newest first, for 90 days. Asks all that know: what the
+agent of this node took down, and in a cluster what the reconciler took down of all nodes and what is held now.
 
   --at TIME            only what was held at that time, such as 2030-01-31T14:02:00Z
-  --state-dir DIR      where the agent keeps it            ${DEFAULT_STATE_DIR}
-${OUTPUT_HELP}
+  --state-dir DIR      only what the agent took down here  ${DEFAULT_STATE_DIR}
+${SOURCE_HELP}${OUTPUT_HELP}
+Examples:
+  berth history 10.0.0.7                            everybody who held it
+  berth history 10.0.0.7 --at 2030-01-31T14:02Z     who held it then
+  berth history shop/web-0                          what a pod held
+
 Exit codes: 0 done; 1 there is no history, or it cannot be read; 2 wrong usage.
 `;
 
 const OPTIONS = {
+  ...SOURCE_OPTIONS,
   ...OUTPUT_OPTIONS,
   at: { type: "string" },
-  "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
+  "state-dir": { type: "string" },
   help: { type: "boolean", default: false },
 } as const;
+
+/** How far back people are told, in milliseconds. */
+const AGE = 90 * 86_400_000;
 
 const LISTING = (empty: string): Listing<Holding> => ({
   empty,
@@ -56,29 +72,89 @@ export async function runHistory(args: string[]): Promise<number> {
   if (output === undefined) return 2;
   const at = values.at === undefined ? undefined : Date.parse(values.at);
   if (at !== undefined && Number.isNaN(at)) {
-    process.stderr.write(
-      `berth history: --at is a time such as 2030-01-31T14:02:00Z, not ${JSON.stringify(values.at)}\n`,
-    );
-    return 2;
+    const text = JSON.stringify(values.at);
+    return complain(`--at is a time such as 2030-01-31T14:02:00Z, not ${text}`, 2);
   }
-  const path = historyPath(values["state-dir"]);
-  if (!existsSync(path)) {
-    process.stderr.write(`berth history: ${path}: there is no history; the agent of this node keeps it\n`);
-    return 1;
+  const only = values["state-dir"];
+  const choice = only === undefined ? chosenSource(values) : undefined;
+  const { found, failures } = await gather(subject, only ?? DEFAULT_STATE_DIR, choice);
+  for (const failure of failures) complain(failure, 1);
+  if (found === undefined) return 1;
+  const now = Date.now();
+  const wanted = mergeHoldings(found).filter(
+    (holding) =>
+      (at === undefined || wasHeldAt(holding, at)) &&
+      (holding.until === undefined || Date.parse(holding.until) > now - AGE),
+  );
+  const empty = `Nothing is known of ${subject}${values.at === undefined ? "" : ` at ${values.at}`}.`;
+  const style = { colours: colourful(), headers: !values["no-headers"] };
+  process.stdout.write(await renderListing(wanted, LISTING(empty), output, style));
+  return 0;
+}
+
+/** What all sources know, and which of them could not be asked; `found` is undefined if none could. */
+async function gather(
+  subject: string,
+  stateDir: string,
+  choice: StoreChoice | undefined,
+): Promise<{ readonly found: readonly Holding[] | undefined; readonly failures: readonly string[] }> {
+  const path = historyPath(stateDir);
+  const isCluster = choice?.kind === "kubernetes";
+  if (!isCluster && !existsSync(path)) {
+    return { found: undefined, failures: [`${path}: there is no history; the agent of this node keeps it`] };
   }
-  const address = parseAddress(subject, "sloppy");
-  const pod = subject.includes("/") ? subject : `default/${subject}`;
-  const query = { ...(address.ok ? { address: address.value } : { pod }), ...(at !== undefined && { at }) };
+  const sources: Result<readonly Holding[], string>[] = [];
+  if (existsSync(path)) sources.push(ofNode(path, subject));
+  if (isCluster) sources.push(await ofCluster(choice, subject), await ofNow(choice, subject));
+  const found = sources.flatMap((source) => (source.ok ? source.value : []));
+  const failures = sources.flatMap((source) => (source.ok ? [] : [source.error]));
+  return { found: failures.length === sources.length ? undefined : found, failures };
+}
+
+function ofNode(path: string, subject: string): Result<readonly Holding[], string> {
   try {
-    const found = readHistory(path, query);
-    const empty = `Nothing is known of ${subject}${values.at === undefined ? "" : ` at ${values.at}`}.`;
-    const style = { colours: colourful(), headers: !values["no-headers"] };
-    process.stdout.write(await renderListing(found, LISTING(empty), output, style));
-    return 0;
+    return ok(readHistory(path, queryOf(subject)));
   } catch (error) {
-    process.stderr.write(
-      `berth history: ${path}: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
-    return 1;
+    return err(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** What the reconciler has taken down of holdings that have ended. */
+async function ofCluster(
+  choice: StoreChoice & { kind: "kubernetes" },
+  subject: string,
+): Promise<Result<readonly Holding[], string>> {
+  const client = openCluster(choice, systemClock);
+  if (!client.ok) return err(describeFailure(client.error));
+  const shards = await readShards(client.value);
+  client.value.close();
+  if (!shards.ok) {
+    const { message, hint } = shards.error;
+    return err(`what the reconciler took down cannot be read: ${message} (${hint})`);
+  }
+  const { address, pod } = queryOf(subject);
+  const text = address && formatAddress(address);
+  const all = shards.value.flatMap(({ holdings }) => holdings);
+  return ok(all.filter((holding) => (text === undefined ? holding.pod === pod : holding.address === text)));
+}
+
+/** What is held now. */
+async function ofNow(choice: StoreChoice, subject: string): Promise<Result<readonly Holding[], string>> {
+  const source = choice.kind === "sqlite" ? { database: choice.path } : choice;
+  const store = openSource(source, "look");
+  if (!store.ok) return err(describeFailure(store.error));
+  const claims = await store.value.claims(filterOf(subject));
+  store.value.close();
+  return claims.ok ? ok(claims.value.map((claim) => holdingOf(claim))) : err(describeFailure(claims.error));
+}
+
+function queryOf(subject: string): { readonly address?: Address; readonly pod?: string } {
+  const address = parseAddress(subject, "sloppy");
+  if (address.ok) return { address: address.value };
+  return { pod: subject.includes("/") ? subject : `default/${subject}` };
+}
+
+function complain(why: string, exit: number): number {
+  process.stderr.write(`berth history: ${why}\n`);
+  return exit;
 }

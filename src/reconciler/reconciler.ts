@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { Log } from "../log.ts";
+import { HistoryKeeper } from "./history/keeper.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { ReconcilerMetrics } from "./metrics.ts";
 import { Passes } from "./pass.ts";
@@ -70,6 +71,7 @@ export class Reconciler {
       scheduled = this.#nextRun();
       bell.ring();
     });
+    let keeping: Promise<void> | undefined;
     this.#unready = ["not everything has been listed yet"];
     try {
       log("debug", "NewReconcileLooper - inferred connection data", { server: client.server });
@@ -81,6 +83,9 @@ export class Reconciler {
         log("error", `nothing is freed until everything has been listed: ${message}`, { hint });
       }
       this.#unready = [];
+      // Whoever looks after one node only is not alone in seeing what ends.
+      if (node === undefined)
+        keeping = new HistoryKeeper({ client, clock, log, state: knowledge.state }).run(signal);
       let trigger: Trigger = "start";
       while (!signal.aborted) {
         const { next, took } = await this.#pass(passes, trigger, signal);
@@ -96,6 +101,7 @@ export class Reconciler {
     } finally {
       this.#unready = [];
       unsubscribe();
+      await keeping;
       await knowledge.stop();
     }
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { ATTACHMENTS, PODS } from "../../src/kube/objects.ts";
+import { writeShard } from "../../src/reconciler/history/shards.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import { openCluster } from "../../src/store/kubernetes/open.ts";
 import { openStore } from "../../src/store/open.ts";
@@ -87,6 +88,38 @@ test("a reservation on the objects of whereabouts: respected by pods, with an em
     "Released from a reservation of ops",
   );
   expect((await berth("show", "10.70.0.4")).stdout).toContain("held by nobody");
+});
+
+test("history of a cluster: what the reconciler took down, and what is held now", async () => {
+  const api = client();
+  const holding = {
+    address: "10.70.0.2",
+    pod: "default/before",
+    interface: "net1",
+    node: "node-z",
+    pool: "10.70.0.0/24",
+    networkName: "",
+    sandbox: "s",
+    from: new Date(Date.now() - 7_200_000).toISOString(),
+    until: new Date(Date.now() - 3_600_000).toISOString(),
+  };
+  const written = await writeShard(api, { sequence: 0, holdings: [holding] });
+  if (!written.ok) throw new Error(written.error.message);
+  api.close();
+  const told = async (...args: string[]) => {
+    const { exit, stdout, stderr } = await berth("history", ...args, "-o", "json");
+    const pods = JSON.parse(stdout).map(({ pod, until }: { pod: string; until?: string }) => [pod, until]);
+    return { exit, stderr, pods };
+  };
+  const both = [
+    ["default/a", undefined],
+    ["default/before", holding.until],
+  ];
+  expect(await told("10.70.0.2")).toEqual({ exit: 0, stderr: "", pods: both.toReversed() });
+  const then = new Date(Date.now() - 5_000_000).toISOString();
+  expect((await told("10.70.0.2", "--at", then)).pods).toContainEqual(["default/before", holding.until]);
+  expect((await told("before")).pods).toEqual([["default/before", holding.until]]);
+  expect((await berth("history", "nobody")).stdout).toBe("Nothing is known of nobody.\n");
 });
 
 test("the page knows the networks of attachments, and which pods are gone", async () => {

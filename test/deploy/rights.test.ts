@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/clock.ts";
 import { Client } from "../../src/kube/client.ts";
 import { Election } from "../../src/kube/leader.ts";
+import { CONFIG_MAPS } from "../../src/kube/objects.ts";
+import { readNewest, SHARD_NAMES, writeShard } from "../../src/reconciler/history/shards.ts";
 import { storeContract } from "../../src/store/contract.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import { Double } from "../apiserver/double.ts";
@@ -103,4 +105,27 @@ describe("operator", () => {
       "forbidden",
     ]);
   });
+});
+
+test("the reconciler writes the history, and no other ConfigMap", async () => {
+  const double = withRoles(
+    new Double({ crds: "berth", namespaces: [namespace], rbac: true, tokens }),
+    namespace,
+  );
+  const reconciler = client(double, "reconciler");
+  const shard = await readNewest(reconciler);
+  const made = shard.ok ? await writeShard(reconciler, shard.value) : shard;
+  const again = made.ok ? await writeShard(reconciler, made.value) : made;
+  expect(again).toMatchObject({ ok: true });
+  const metadata = { name: "kubeadm-config", namespace };
+  const other = { apiVersion: "v1", kind: "ConfigMap", metadata, data: {} };
+  double.seed(other);
+  const answers = [
+    await reconciler.update(CONFIG_MAPS, other),
+    await reconciler.get(CONFIG_MAPS, metadata),
+    await reconciler.delete(CONFIG_MAPS, { name: SHARD_NAMES[0] ?? "", namespace }),
+  ];
+  expect(answers.map((answer) => (answer.ok ? "ok" : answer.error.code))).toEqual(
+    answers.map(() => "forbidden"),
+  );
 });

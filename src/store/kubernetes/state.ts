@@ -23,6 +23,13 @@ import { Versions } from "./versions.ts";
 /** An entry and the pool object that has it. */
 export type Held = { readonly record: PoolRecord; readonly entry: Entry };
 
+/** What an update of a pool changed; a record that was renewed is in both. */
+export type EntriesChange = {
+  readonly record: PoolRecord;
+  readonly gone: readonly Entry[];
+  readonly come: readonly Entry[];
+};
+
 /** A reservation object, and each realm and address that its name may mean. */
 export type Reservation = {
   readonly object: OverlappingRangeIPReservation;
@@ -56,6 +63,7 @@ export class State implements Sink {
   readonly #unreadable = new Map<string, string>();
   readonly #bound = new Map<string, Pool>();
   readonly #versions = new Versions();
+  readonly #listeners = new Set<(change: EntriesChange) => void>();
   #changes = 0;
 
   /** `claimed` is told what need not be remembered there any more. */
@@ -77,6 +85,7 @@ export class State implements Sink {
     this.#changes++;
     for (const entry of gone) this.#forget(record, entry);
     for (const entry of come) this.#learn(record, entry);
+    this.#tell({ record, gone, come });
   }
 
   dropPool(name: string, object?: IPPool): void {
@@ -86,6 +95,13 @@ export class State implements Sink {
     if (!known) return;
     this.#changes++;
     this.#drop(known);
+  }
+
+  /** Calls `listener` for every change of what pools hold, and first for all that is known. Call the result to end it. */
+  onEntries(listener: (change: EntriesChange) => void): () => void {
+    for (const record of this.#pools.values()) listener({ record, gone: [], come: [...record.entries()] });
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** How often a pool has become another one: whoever watches asks this before it reads. */
@@ -275,6 +291,11 @@ export class State implements Sink {
   #drop(record: PoolRecord): void {
     for (const entry of record.entries()) this.#forget(record, entry);
     this.#pools.delete(record.name);
+    this.#tell({ record, gone: [...record.entries()], come: [] });
+  }
+
+  #tell(change: EntriesChange): void {
+    for (const listener of this.#listeners) listener(change);
   }
 
   #learn(record: PoolRecord, entry: Entry): void {
