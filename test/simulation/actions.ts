@@ -43,7 +43,10 @@ function carryOut(world: World, action: Action): boolean {
     }
     case "edit":
       world.trace(() => `${action.network} is edited: ${action.ranges.join(", ")}`);
-      world.setNetwork(action.network, { ranges: action.ranges });
+      world.setNetwork(action.network, {
+        ranges: action.ranges,
+        ...(action.sliceSize !== undefined && { sliceSize: action.sliceSize }),
+      });
       return true;
     case "delete_network":
       world.trace(() => `${action.network} is deleted`);
@@ -110,10 +113,7 @@ function actOnNode(world: World, action: Extract<Action, { node: string }>): boo
       return true;
     case "return":
       if (!world.isGone(machine.name)) return false;
-      if (action.old) {
-        machine.restoreSnapshot();
-        world.isForgiving = true;
-      }
+      if (action.old) machine.restoreSnapshot();
       world.addNode(machine.name);
       machine.boot();
       return true;
@@ -124,6 +124,17 @@ function actOnNode(world: World, action: Extract<Action, { node: string }>): boo
       machine.takeSnapshot();
       machine.disk.fault = action.fault;
       return true;
+    case "lie":
+      world.trace(() => `the disk of ${machine.name} lies for ${action.ms} ms`);
+      world.liars.add(machine.name);
+      machine.disk.honest = false;
+      world.time.after(action.ms, () => {
+        machine.disk.honest = true;
+      });
+      return true;
+    case "check":
+      machine.kubelet?.checkSome();
+      return machine.kubelet !== undefined;
     case "gc": {
       const network = world.network(action.network, machine.kind);
       if (!network || !machine.kubelet) return false;

@@ -12,6 +12,8 @@ import type { Transport } from "../../src/kube/transport.ts";
 import type { Log } from "../../src/log.ts";
 import { ok } from "../../src/result.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
+import type { SliceJournals } from "../../src/store/kubernetes/slices/journal.ts";
+import { SlicedStore } from "../../src/store/kubernetes/slices/sliced-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { NAMESPACE } from "../store/cluster.ts";
 import type { Process } from "./process.ts";
@@ -22,6 +24,9 @@ export type Surroundings = {
   readonly process: Process;
   readonly wire: Transport;
   readonly storage: JournalStorage;
+  readonly slices: SliceJournals;
+  /** Milliseconds that a change of a slice may wait before the agent writes it to the API server. */
+  readonly writeDelay: number;
   readonly log: Log;
   /** Stands between plugin and store. */
   readonly store?: (store: Store, call: CallFrame) => Store;
@@ -42,7 +47,7 @@ export class SimulatedAgent {
     const metrics = new AgentMetrics(clock.now());
     const stores = new Stores({
       clock,
-      open: () => ok(openStore(here, true, 10_000)),
+      open: () => ok(openStore(here, true, 10_000, here.writeDelay)),
       committed: (changes) => metrics.committed(changes),
     });
     this.#calls = new Calls({
@@ -77,17 +82,21 @@ export async function oneShot(here: Surroundings, call: CallFrame): Promise<Repl
   }
   let opened: Store | undefined;
   const host = hostOf(here, node, log, () => {
-    opened = openStore(here, false, PATIENCE_ALONE);
+    opened = openStore(here, false, PATIENCE_ALONE, 0);
     return ok(here.store ? here.store(opened, call) : opened);
   });
   const reply = await invoke({ plugin: "whereabouts", env: call.env, stdin: call.stdin }, host);
+  await opened?.flush?.();
   opened?.close();
   return reply;
 }
 
-function openStore({ process, wire, log }: Surroundings, staying: boolean, patience: number): Store {
-  const client = new Client(process.wire(wire), process.clock, { namespace: NAMESPACE });
-  return new KubernetesStore(client, { clock: process.clock, log, patience, staying });
+function openStore(here: Surroundings, staying: boolean, patience: number, writeDelay: number): Store {
+  const { process, wire, log, slices } = here;
+  const { clock } = process;
+  const client = new Client(process.wire(wire), clock, { namespace: NAMESPACE });
+  const store = new KubernetesStore(client, { clock, log, patience, staying });
+  return new SlicedStore(store, { client, clock, log, patience }, { journals: slices, writeDelay });
 }
 
 function hostOf({ process }: Surroundings, node: string, log: Log, store: Host["store"]): Host {

@@ -1,7 +1,7 @@
 import type { Defect } from "./defect.ts";
-import type { Violation } from "./ledger.ts";
 import { run } from "./run.ts";
 import { generate, type Scenario } from "./scenario.ts";
+import type { Violation } from "./violation.ts";
 
 /** What many runs have shown. */
 export type Campaign = {

@@ -1,3 +1,4 @@
+import { Controller } from "../../src/controller/controller.ts";
 import { Client } from "../../src/kube/client.ts";
 import { EventRecorder } from "../../src/kube/events.ts";
 import { Election } from "../../src/kube/leader.ts";
@@ -9,7 +10,7 @@ import { NAMESPACE } from "../store/cluster.ts";
 import { Process } from "./process.ts";
 import type { World } from "./world.ts";
 
-/** One copy of the reconciler, one of which is elected at a time. */
+/** One copy of reconciler and controller; for each of the two one copy is elected at a time. */
 export class Control {
   readonly name: string;
   readonly #world: World;
@@ -34,21 +35,18 @@ export class Control {
     });
     const log: Log = (level, msg, fields) =>
       world.trace(() => `${this.name}: ${level} ${msg} ${JSON.stringify(fields ?? {})}`);
-    const schedule = new Schedule({ mounted: () => undefined, flatFile: () => undefined }, log);
-    const events = new EventRecorder({ client, clock, log, component: "berth-reconciler" });
-    const metrics = new ReconcilerMetrics(schedule, () => true);
-    const reconciler = new Reconciler({ client, clock, log, schedule, events, metrics, grace });
     const identity = `${this.name}-${++this.#lives}`;
-    const lead = (signal: AbortSignal) => reconciler.run(signal);
-    new Election({
-      client,
-      clock,
-      log,
-      name: "berth-reconciler",
-      namespace: NAMESPACE,
-      identity,
-      lead,
-    }).start();
+    const recorder = (component: string) => new EventRecorder({ client, clock, log, component });
+    const elect = (name: string, lead: (signal: AbortSignal) => Promise<void>) =>
+      new Election({ client, clock, log, name, namespace: NAMESPACE, identity, lead }).start();
+    const schedule = new Schedule({ mounted: () => undefined, flatFile: () => undefined }, log);
+    const metrics = new ReconcilerMetrics(schedule, () => true);
+    const events = recorder("berth-reconciler");
+    const reconciler = new Reconciler({ client, clock, log, schedule, events, metrics, grace });
+    elect("berth-reconciler", (signal) => reconciler.run(signal));
+    if (!world.hasSlices) return;
+    const told = recorder("berth-controller");
+    elect("berth-controller", (signal) => new Controller({ client, clock, log, events: told }).run(signal));
   }
 
   crash(): void {

@@ -1,19 +1,17 @@
 import { sleep } from "../../src/clock.ts";
+import { CniCode } from "../../src/cni/error.ts";
 import type { CallFrame } from "../../src/cni/wire.ts";
-import { formatAddress } from "../../src/ip/address.ts";
-import { Client } from "../../src/kube/client.ts";
-import { Turns } from "../../src/turns.ts";
-import { NAMESPACE } from "../store/cluster.ts";
-import { GoWhereabouts } from "../store/go-whereabouts.ts";
+import type { Reply } from "../../src/ipam/invoke.ts";
+import { GoPlugin } from "./go-plugin.ts";
 import type { Attachment, Machine, Sandbox } from "./machine.ts";
+import { frameOf, netconf, networkFrame, PATIENCE } from "./netconf.ts";
 import type { Process } from "./process.ts";
 import type { Network } from "./scenario.ts";
-import { netconf, type Pod, type World } from "./world.ts";
+import { Worker } from "./worker.ts";
+import type { Pod, World } from "./world.ts";
 
 /** Milliseconds between two looks at everything, as kubelet has them beside its watch. */
 const RESYNC = 20_000;
-/** Milliseconds that a runtime waits for one call of a plugin. */
-const PATIENCE = 120_000;
 /** Sandboxes that are remembered for late DELs. */
 const BURIED = 20;
 
@@ -30,17 +28,13 @@ export class Kubelet {
   readonly #process: Process;
   readonly #workers = new Map<string, Worker>();
   readonly #cleaning = new Map<Sandbox, Promise<void>>();
-  readonly #go: GoWhereabouts | undefined;
+  readonly #go: GoPlugin | undefined;
 
   constructor(machine: Machine, world: World, process: Process) {
     this.#machine = machine;
     this.#world = world;
     this.#process = process;
-    if (machine.kind !== "go") return;
-    const client = new Client(process.wire(world.connect(machine.name)), process.clock, {
-      namespace: NAMESPACE,
-    });
-    this.#go = new GoWhereabouts(client, process.clock, new Turns(), true);
+    if (machine.kind === "go") this.#go = new GoPlugin(process, world.connect(machine.name));
   }
 
   start(): void {
@@ -102,29 +96,32 @@ export class Kubelet {
         );
         return this.#giveUp(sandbox);
       }
-      const attachment = { ifname: `net${index + 1}`, network: name, stdin: netconf(network) };
+      const attachment: Attachment = { ifname: `net${index + 1}`, network: name, stdin: netconf(network) };
       sandbox.attachments.push(attachment);
       const ips = await this.#add(sandbox, attachment, network);
       if (!ips) return this.#giveUp(sandbox);
-      const { networkName, overlapCheck } = network;
-      const user = {
-        ...sandbox,
-        ifname: attachment.ifname,
-        node: this.name,
-        sandbox: sandbox.id,
-        isGo: this.#go !== undefined,
-      };
-      this.#world.trace(
-        () => `${this.name}: ${pod.podref} ${user.ifname} in ${sandbox.id} has ${ips.join(" ")}`,
-      );
-      if (ips.length !== network.ranges.length)
-        this.#world.ledger.fail(
-          "whole",
-          `${pod.podref} is told ${ips.length} of ${network.ranges.length} addresses`,
-        );
-      this.#world.ledger.begin(user, { networkName, overlapCheck, ips });
+      this.#begin(sandbox, attachment, network, ips);
     }
     return sandbox;
+  }
+
+  /** The interface is there, with these addresses. */
+  #begin(sandbox: Sandbox, { ifname }: Attachment, network: Network, ips: readonly string[]): void {
+    const { ledger, scenario } = this.#world;
+    const { id, podref, uid } = sandbox;
+    this.#world.trace(() => `${this.name}: ${podref} ${ifname} in ${id} has ${ips.join(" ")}`);
+    if (ips.length !== network.ranges.length)
+      ledger.fail("whole", `${podref} is told ${ips.length} of ${network.ranges.length} addresses`);
+    const user = { podref, uid, ifname, node: this.name, sandbox: id, isGo: this.#go !== undefined };
+    const { networkName, overlapCheck, sliceSize } = network;
+    ledger.begin(user, {
+      networkName,
+      overlapCheck,
+      ips,
+      isSliced: sliceSize !== undefined,
+      isWrittenThrough: scenario.writeDelay === 0,
+      rowOf: (pool, offset) => this.#machine.disk.files.rows?.get(`${pool}/${offset}`),
+    });
   }
 
   /** Ends what runs in a sandbox. */
@@ -165,11 +162,60 @@ export class Kubelet {
         .filter((one) => one.network === network.name)
         .map(({ ifname }) => ({ containerID: id, ifname })),
     );
-    const stdin = JSON.stringify({ ...JSON.parse(netconf(network)), "cni.dev/valid-attachments": valid });
     await this.#machine.call(
-      { plugin: "whereabouts", timeout: PATIENCE, env: { CNI_COMMAND: "GC", CNI_PATH: "/bin" }, stdin },
+      networkFrame("GC", network, { "cni.dev/valid-attachments": valid }),
       () => false,
     );
+  }
+
+  /** Asks for everything that lives here whether it is as it should be, and for what is gone; says what is wrong. */
+  async examine(): Promise<string[]> {
+    if (this.#go) return [];
+    const wrong: string[] = [];
+    for (const network of this.#world.networks()) {
+      const { code } = await this.#call(networkFrame("STATUS", network));
+      if (code !== 0) wrong.push(`STATUS of ${network.name} on ${this.name} says ${code}`);
+    }
+    for (const sandbox of [...this.#machine.sandboxes, ...this.#machine.buried]) {
+      for (const attachment of sandbox.attachments) {
+        const problem = await this.check(sandbox, attachment, true);
+        if (problem !== undefined) wrong.push(problem);
+      }
+    }
+    return wrong;
+  }
+
+  /** CHECK of something that lives or is gone, chosen by chance. */
+  checkSome(): void {
+    const { sandboxes, buried } = this.#machine;
+    const all = [...sandboxes, ...buried];
+    const sandbox = all[Math.floor(this.#world.time.random() * all.length)];
+    const attachment = sandbox?.attachments[0];
+    if (!sandbox || !attachment || this.#go) return;
+    void this.check(sandbox, attachment, false).then((problem) => {
+      if (problem !== undefined) this.#world.ledger.fail("CHECK", problem);
+    });
+  }
+
+  /** What is wrong with the answer of CHECK. `mustKnow`: there is no reason for which the plugin could not tell. */
+  async check(sandbox: Sandbox, attachment: Attachment, mustKnow: boolean): Promise<string | undefined> {
+    const { result, ifname } = attachment;
+    if (result === undefined) return undefined; // its ADD did not end
+    const wasAlive = !sandbox.dead;
+    const wasGone = sandbox.cleaned && !this.#machine.owes(sandbox.id, ifname);
+    const stdin = JSON.stringify({ ...JSON.parse(attachment.stdin), prevResult: JSON.parse(result) });
+    const { code } = await this.#call(frameOf("CHECK", sandbox, { ifname, stdin }));
+    this.#world.cover(`CHECK of ${wasAlive ? "the living" : "the dead"}: ${code}`);
+    if (code === CniCode.tryAgainLater && !mustKnow) return undefined;
+    if (wasAlive && !sandbox.dead && code !== 0)
+      return `CHECK of ${sandbox.podref} ${ifname} in ${sandbox.id} on ${this.name}, which lives, says ${code}`;
+    if (wasGone && code !== CniCode.checkFailed && !this.#world.strays.has(sandbox.id))
+      return `CHECK of ${sandbox.podref} ${ifname} in ${sandbox.id} on ${this.name}, which is gone, says ${code}`;
+    return undefined;
+  }
+
+  #call(frame: CallFrame): Promise<Reply> {
+    return this.#process.live(this.#machine.call(frame, () => false));
   }
 
   #resync(): void {
@@ -201,7 +247,7 @@ export class Kubelet {
   }
 
   async #add(sandbox: Sandbox, attachment: Attachment, network: Network): Promise<Answer> {
-    if (this.#go) return this.#addByGo(this.#go, sandbox, attachment, network);
+    if (this.#go) return this.#go.add(sandbox, attachment, network);
     let isGone = false;
     const call = this.#machine.call(frameOf("ADD", sandbox, attachment), () => isGone);
     const isHasty = this.#world.time.random() < 0.02;
@@ -214,124 +260,31 @@ export class Kubelet {
       return undefined;
     }
     if (reply.exit !== 0) return undefined;
+    attachment.result = reply.stdout;
     const result: { ips?: { address: string }[] } = JSON.parse(reply.stdout);
     return (result.ips ?? []).map(({ address }) => address);
   }
 
   async #del(sandbox: Sandbox, attachment: Attachment): Promise<boolean> {
-    if (this.#go) return this.#delByGo(this.#go, sandbox, attachment);
+    if (this.#go) return this.#go.del(sandbox, attachment);
     const now = this.#world.network(attachment.network, "berth");
     // libcni keeps the configuration of the ADD; where its cache is lost, DEL comes with today's.
     const isCacheLost = now !== undefined && this.#world.time.random() < 0.1;
     const stdin = isCacheLost ? netconf(now) : attachment.stdin;
-    const call = this.#machine.call(frameOf("DEL", sandbox, { ...attachment, stdin }), () => false);
-    const reply = await this.#process.live(call);
+    const { ifname } = attachment;
+    const reply = await this.#call(frameOf("DEL", sandbox, { ifname, stdin }));
     this.#world.trace(
-      () => `${this.name}: DEL ${sandbox.podref} ${attachment.ifname} in ${sandbox.id}: exit ${reply.exit}`,
+      () => `${this.name}: DEL ${sandbox.podref} ${ifname} in ${sandbox.id}: exit ${reply.exit}`,
     );
     if (reply.exit !== 0) return false;
-    if (!this.#world.isForgiving && !this.#machine.owes(sandbox.id, attachment.ifname))
-      this.#world.ledger.checkReleased(sandbox.id, attachment.ifname);
+    if (!this.#world.strays.has(sandbox.id) && !this.#machine.owes(sandbox.id, ifname))
+      this.#world.ledger.checkReleased(sandbox.id, ifname, (pool) => this.#isBehind(pool));
     return true;
   }
 
-  async #addByGo(
-    go: GoWhereabouts,
-    { podref, id }: Sandbox,
-    { ifname }: Attachment,
-    network: Network,
-  ): Promise<Answer> {
-    const ips: string[] = [];
-    for (const [range = ""] of network.ranges.map((text) => text.split(" -"))) {
-      const address = await go.add({ podref, ifname, id }, range);
-      if (!address) return undefined;
-      ips.push(`${formatAddress(address)}/${range.split("/")[1]}`);
-    }
-    return ips;
+  /** Whether the API server hears of changes of this pool later. */
+  #isBehind(pool: string): boolean {
+    if (this.#world.scenario.writeDelay === 0) return false;
+    return [...(this.#machine.disk.files.rows?.values() ?? [])].some((row) => row.pool === pool);
   }
-
-  async #delByGo(
-    go: GoWhereabouts,
-    { podref, id }: Sandbox,
-    { ifname, stdin }: Attachment,
-  ): Promise<boolean> {
-    const { ipam }: { ipam: { ipRanges: { range: string }[] } } = JSON.parse(stdin);
-    for (const { range } of ipam.ipRanges) if (!(await go.del({ podref, ifname, id }, range))) return false;
-    return true;
-  }
-}
-
-/** One pod on its node, from its first sandbox to its end. */
-class Worker {
-  readonly #pod: Pod;
-  readonly #kubelet: Kubelet;
-  #sandbox: Sandbox | undefined;
-  #isEnding = false;
-  #wake: (() => void) | undefined;
-
-  constructor(pod: Pod, kubelet: Kubelet) {
-    this.#pod = pod;
-    this.#kubelet = kubelet;
-  }
-
-  get isReady(): boolean {
-    return this.#sandbox !== undefined && !this.#sandbox.dead;
-  }
-
-  terminate(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    this.#wake?.();
-  }
-
-  renew(): void {
-    if (!this.#sandbox) return;
-    this.#kubelet.kill(this.#sandbox);
-    this.#wake?.();
-  }
-
-  async run(): Promise<void> {
-    const kubelet = this.#kubelet;
-    for (let pause = 500; !this.#isEnding; ) {
-      this.#sandbox = await kubelet.setUp(this.#pod);
-      if (this.#isEnding) break;
-      if (this.#sandbox) {
-        pause = 500;
-        await this.#woken();
-        kubelet.kill(this.#sandbox);
-        if (!this.#isEnding) void kubelet.cleanUp(this.#sandbox);
-      } else {
-        await this.#woken(pause * (0.5 + kubelet.world.time.random()));
-        pause = Math.min(10_000, pause * 2);
-      }
-    }
-    for (const sandbox of kubelet.remains(this.#pod.uid)) kubelet.kill(sandbox);
-    await Promise.all(kubelet.remains(this.#pod.uid).map((sandbox) => kubelet.cleanUp(sandbox)));
-    while (!kubelet.world.podEnded(this.#pod, kubelet.name)) await sleep(kubelet.clock, 1_000);
-  }
-
-  /** Until something happens to the pod, or so many milliseconds have passed. */
-  async #woken(limit?: number): Promise<void> {
-    if (this.#isEnding) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const timer = limit === undefined ? undefined : this.#kubelet.clock.after(limit, resolve);
-    await promise;
-    timer?.cancel();
-    this.#wake = undefined;
-  }
-}
-
-function frameOf(verb: "ADD" | "DEL", sandbox: Sandbox, { ifname, stdin }: Attachment): CallFrame {
-  const [namespace, name] = sandbox.podref.split("/");
-  const args = `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${name};K8S_POD_UID=${sandbox.uid}`;
-  const env = {
-    CNI_COMMAND: verb,
-    CNI_CONTAINERID: sandbox.id,
-    CNI_NETNS: `/var/run/netns/${sandbox.id}`,
-    CNI_IFNAME: ifname,
-    CNI_PATH: "/opt/cni/bin",
-    CNI_ARGS: args,
-  };
-  return { plugin: "whereabouts", timeout: PATIENCE, env, stdin };
 }

@@ -1,4 +1,4 @@
-import { type Address, formatAddress, parseAddress } from "../../src/ip/address.ts";
+import { formatAddress, parseAddress } from "../../src/ip/address.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import { poolName, readReservationName, reservationName } from "../../src/kube/names.ts";
 import {
@@ -7,61 +7,27 @@ import {
   type OverlappingRangeIPReservation,
   RESERVATIONS,
 } from "../../src/kube/objects.ts";
-import { addressAt, offsetOf } from "../../src/store/kubernetes/entry.ts";
+import { offsetOf } from "../../src/store/kubernetes/entry.ts";
+import type { SliceRow } from "../../src/store/kubernetes/slices/journal.ts";
 import type { Double } from "../apiserver/double.ts";
 import { keyOf, type ObjectStore } from "../apiserver/store.ts";
 import { NAMESPACE } from "../store/cluster.ts";
-
-/** One interface of a running sandbox: it uses the addresses that an ADD has told its runtime. */
-export type User = {
-  readonly podref: string;
-  readonly uid: string;
-  readonly sandbox: string;
-  readonly ifname: string;
-  readonly node: string;
-  /** Whether the plugin fences by sandbox and reserves: Go whereabouts keeps less of its promises. */
-  readonly isGo: boolean;
-};
-
-export type Given = {
-  readonly networkName: string;
-  readonly overlapCheck: boolean;
-  /** The addresses of the result, with the prefix length of their range. */
-  readonly ips: readonly string[];
-};
-
-type Holding = {
-  readonly user: User;
-  readonly address: Address;
-  readonly text: string;
-  readonly networkName: string;
-  readonly overlapCheck: boolean;
-  readonly pool: string;
-  readonly offset: string;
-};
+import { SliceWatch } from "./slice-watch.ts";
+import { type Given, type Holding, nameOf, type User, Violation } from "./violation.ts";
 
 const POOLS = `${IP_POOLS.group}/${IP_POOLS.plural}`;
 const RESERVED = `${RESERVATIONS.group}/${RESERVATIONS.plural}`;
-
-/** What must never happen, as one sentence. */
-export class Violation extends Error {
-  /** Which promise is broken, for telling failures apart. */
-  readonly rule: string;
-
-  constructor(rule: string, message: string) {
-    super(message);
-    this.rule = rule;
-  }
-}
 
 /**
  * Who uses which address, by the word of the plugins alone, held against every single write that the server carries out.
  * A violation is kept until the scheduler asks for it after the step.
  */
 export class Ledger {
+  readonly slices: SliceWatch;
   readonly #store: ObjectStore;
-  readonly #bySandbox = new Map<string, Holding[]>();
-  readonly #byPlace = new Map<string, Set<Holding>>();
+  readonly #bySandbox = new Map<string, readonly Holding[]>();
+  readonly #byPlace = new Index();
+  readonly #byEntry = new Index();
   /** Places whose reservation Go whereabouts has deleted although it was another's (its DEL asks for the name alone). */
   readonly #damaged = new Set<string>();
   violation: Violation | undefined;
@@ -72,6 +38,11 @@ export class Ledger {
 
   constructor(double: Double) {
     this.#store = double.gateway.server.cluster.store;
+    this.slices = new SliceWatch(
+      this.#store,
+      (rule, message) => this.fail(rule, message),
+      (pool) => this.#bySandbox.values().flatMap((all) => all.filter((holding) => holding.pool === pool)),
+    );
     this.#store.listen(POOLS, ({ type, object, previous }) =>
       this.#poolChanged(
         previous as IPPool | undefined,
@@ -87,35 +58,34 @@ export class Ledger {
   }
 
   /** The runtime has a result: from now on the interface carries the addresses. */
-  begin(user: User, { networkName, overlapCheck, ips }: Given): void {
-    const key = `${user.sandbox}/${user.ifname}`;
-    const holdings = ips.map((ip) => this.#holding(user, networkName, overlapCheck, ip));
+  begin(user: User, given: Given): void {
+    const holdings = given.ips.map((ip) => this.#holding(user, given, ip));
     for (const holding of holdings) {
       this.given++;
       this.#checkAlone(holding);
-      this.#checkAcknowledged(holding);
-      const place = placeOf(holding);
-      this.#byPlace.set(place, (this.#byPlace.get(place) ?? new Set()).add(holding));
+      if (holding.isSliced) this.#checkOnDisk(holding, given);
+      if (!holding.isSliced || given.isWrittenThrough) this.#checkAcknowledged(holding);
+      this.#byPlace.add(placeOf(holding), holding);
+      this.#byEntry.add(entryOf(holding), holding);
     }
-    this.#bySandbox.set(key, holdings);
+    this.#bySandbox.set(`${user.sandbox}/${user.ifname}`, holdings);
   }
 
   /** The interface is gone, or is about to go: its addresses are nobody's concern any more. */
   end(sandbox: string, ifname: string): void {
     const key = `${sandbox}/${ifname}`;
     for (const holding of this.#bySandbox.get(key) ?? []) {
-      const place = placeOf(holding);
-      const set = this.#byPlace.get(place);
-      set?.delete(holding);
-      if (set?.size === 0) this.#byPlace.delete(place);
+      this.#byPlace.delete(placeOf(holding), holding);
+      this.#byEntry.delete(entryOf(holding), holding);
     }
     this.#bySandbox.delete(key);
   }
 
   /** A DEL has been answered with success, and nothing is owed: the interface holds nothing any more. */
-  checkReleased(sandbox: string, ifname: string): void {
+  checkReleased(sandbox: string, ifname: string, isBehind: (pool: string) => boolean): void {
     for (const { object } of this.#store.list(POOLS)) {
       const { metadata, spec } = object as unknown as IPPool;
+      if (isBehind(metadata.name)) continue;
       for (const [offset, { id, ifname: held, podref }] of Object.entries(spec.allocations)) {
         if (id === sandbox && held === ifname)
           this.fail(
@@ -128,27 +98,50 @@ export class Ledger {
 
   /** Whether an interface that lives has the address with this offset of the pool. */
   isUsed(pool: string, offset: string): boolean {
-    for (const holdings of this.#bySandbox.values())
-      if (holdings.some((holding) => holding.pool === pool && holding.offset === offset)) return true;
-    return false;
+    return this.#byEntry.get(`${pool}/${offset}`).length > 0;
+  }
+
+  /** Interfaces that live and that the API server does not know: none once everything has come to rest. */
+  unrecorded(): string[] {
+    const left: string[] = [];
+    for (const holding of [...this.#bySandbox.values()].flat()) {
+      const { user, pool, offset, text } = holding;
+      const entry = this.#pool(pool)?.spec.allocations[offset];
+      if (entry?.id !== user.sandbox && !this.#damaged.has(placeOf(holding)) && !user.isGo)
+        left.push(`${nameOf(holding)} uses ${text}, which ${pool} does not show`);
+    }
+    return left;
+  }
+
+  /** A node has written down that an address of its slices has another owner, or none. */
+  rowChanged(pool: string, offset: string, held: SliceRow["held"]): void {
+    for (const holding of this.#byEntry.get(`${pool}/${offset}`)) {
+      if (held?.id === holding.user.sandbox) continue;
+      const what = held ? `goes to ${held.podref} (sandbox ${held.id})` : "is freed";
+      this.fail("never free", `${holding.text} of ${nameOf(holding)} ${what} in the journal of its node`);
+    }
   }
 
   fail(rule: string, message: string): void {
     this.violation ??= new Violation(rule, message);
   }
 
-  #holding(user: User, networkName: string, overlapCheck: boolean, ip: string): Holding {
+  #holding(user: User, { networkName, overlapCheck, isSliced }: Given, ip: string): Holding {
     const [text = "", prefix = ""] = ip.split("/");
     const address = parseAddress(text);
     const range = parseCidr(`${text}/${prefix}`, "sloppy");
     if (!address.ok || !range.ok) throw new Error(`a result has the address ${ip}`);
-    const pool = { networkName, range: range.value };
+    const slice = isSliced ? this.slices.of(user.node, networkName, address.value) : undefined;
+    if (isSliced && !slice)
+      this.fail("own slice", `${user.podref} is told ${ip}, of no slice of ${user.node}`);
+    const pool = slice ?? { networkName, range: range.value };
     return {
       user,
       address: address.value,
       text: formatAddress(address.value),
       networkName,
       overlapCheck,
+      isSliced,
       pool: poolName(pool),
       offset: offsetOf(pool, address.value),
     };
@@ -158,7 +151,7 @@ export class Ledger {
   #checkAlone(holding: Holding): void {
     const place = placeOf(holding);
     if (this.#damaged.has(place)) return;
-    for (const other of this.#byPlace.get(place) ?? []) {
+    for (const other of this.#byPlace.get(place)) {
       if (other.user.isGo && holding.user.isGo) continue; // what two Go plugins do to each other is theirs
       // Go's records tell pods of one name not apart.
       if (other.user.podref === holding.user.podref && (other.user.isGo || holding.user.isGo)) continue;
@@ -168,11 +161,19 @@ export class Ledger {
     }
   }
 
+  /** An address of a slice is told only once the node has written it down. */
+  #checkOnDisk(holding: Holding, { rowOf }: Given): void {
+    const { pool, offset, text, user } = holding;
+    const row = rowOf(pool, offset);
+    if (row?.held?.id === user.sandbox && row.held.ifname === user.ifname) return;
+    const has = JSON.stringify(row?.held);
+    this.fail("acknowledged", `${nameOf(holding)} is told ${text}, but the disk has ${has} there`);
+  }
+
   /** A result is told only of what the server holds. */
   #checkAcknowledged(holding: Holding): void {
     const { user, pool, offset, address, networkName, overlapCheck, text } = holding;
-    const object = this.#store.get(POOLS, keyOf(NAMESPACE, pool)) as IPPool | undefined;
-    const entry = object?.spec.allocations[offset];
+    const entry = this.#pool(pool)?.spec.allocations[offset];
     if (entry?.podref !== user.podref || (entry.id !== user.sandbox && !user.isGo))
       this.fail(
         "acknowledged",
@@ -192,11 +193,14 @@ export class Ledger {
     const old = before.spec.allocations;
     const now = after?.spec.allocations ?? {};
     for (const offset in old) {
-      if (old[offset] === now[offset]) continue;
+      const was = old[offset];
       const entry = now[offset];
-      for (const holding of this.#usersOf(before, offset)) {
+      if (was === entry) continue;
+      for (const holding of this.#byEntry.get(`${before.metadata.name}/${offset}`)) {
         if (entry?.podref === holding.user.podref && (entry.id === holding.user.sandbox || holding.user.isGo))
           continue;
+        // What the node has promised meanwhile is not yet there.
+        if (holding.isSliced && was?.id !== holding.user.sandbox) continue;
         // It gives a pod whatever it finds under its name, though another of that name may still live.
         if (this.isGoWriting || (holding.user.isGo && entry?.podref === holding.user.podref))
           this.#damaged.add(placeOf(holding));
@@ -207,37 +211,47 @@ export class Ledger {
     }
   }
 
-  #usersOf({ metadata, spec }: IPPool, offset: string): Holding[] {
-    const range = parseCidr(spec.range);
-    const address = range.ok && addressAt({ networkName: "", range: range.value }, offset);
-    if (!address) return [];
-    const found: Holding[] = [];
-    for (const holding of this.#holdingsAt(address)) if (holding.pool === metadata.name) found.push(holding);
-    return found;
-  }
-
   #reservationChanged(
     before: OverlappingRangeIPReservation,
     after: OverlappingRangeIPReservation | undefined,
   ): void {
     for (const { networkName, address } of readReservationName(before.metadata.name)) {
       const place = `${networkName}\n${formatAddress(address)}`;
-      if (process.env.DBG)
-        console.log("RES", before.metadata.name, after?.spec.podref, this.isGoWriting, before.spec.uid);
       if (this.isGoWriting && before.spec.uid !== undefined) this.#damaged.add(place);
       if (this.#damaged.has(place)) continue;
-      for (const holding of this.#byPlace.get(place) ?? []) {
+      for (const holding of this.#byPlace.get(place)) {
         if (!holding.overlapCheck || holding.user.isGo) continue;
         if (reservationName(networkName, address) !== before.metadata.name) continue;
         if (after?.spec.podref === holding.user.podref) continue;
+        if (holding.isSliced && before.spec.containerid !== holding.user.sandbox) continue;
         this.fail("never free", `the reservation of ${holding.text} of ${nameOf(holding)} is taken away`);
       }
     }
   }
 
-  *#holdingsAt(address: Address): Iterable<Holding> {
-    const text = formatAddress(address);
-    for (const [place, set] of this.#byPlace) if (place.endsWith(`\n${text}`)) yield* set;
+  #pool(name: string): IPPool | undefined {
+    return this.#store.get(POOLS, keyOf(NAMESPACE, name)) as IPPool | undefined;
+  }
+}
+
+const NOBODY: readonly Holding[] = [];
+
+/** Holdings by a key that several may share for a while. */
+class Index {
+  readonly #lists = new Map<string, readonly Holding[]>();
+
+  get(key: string): readonly Holding[] {
+    return this.#lists.get(key) ?? NOBODY;
+  }
+
+  add(key: string, holding: Holding): void {
+    this.#lists.set(key, [...this.get(key), holding]);
+  }
+
+  delete(key: string, holding: Holding): void {
+    const left = this.get(key).filter((other) => other !== holding);
+    if (left.length > 0) this.#lists.set(key, left);
+    else this.#lists.delete(key);
   }
 }
 
@@ -245,6 +259,6 @@ function placeOf({ networkName, text }: Holding): string {
   return `${networkName}\n${text}`;
 }
 
-export function nameOf({ user }: { readonly user: User }): string {
-  return `${user.podref} ${user.ifname} (${user.sandbox} on ${user.node})`;
+function entryOf({ pool, offset }: Holding): string {
+  return `${pool}/${offset}`;
 }

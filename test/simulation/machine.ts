@@ -1,16 +1,22 @@
-import type { Pending } from "../../src/agent/journal.ts";
 import type { CallFrame } from "../../src/cni/wire.ts";
 import type { Reply } from "../../src/ipam/invoke.ts";
 import type { Log } from "../../src/log.ts";
 import { oneShot, SimulatedAgent, type Surroundings } from "./agent.ts";
-import { Disk } from "./disk.ts";
+import { Disk, type Files } from "./disk.ts";
+import { openJournal, openSliceJournals } from "./journals.ts";
 import { Kubelet } from "./kubelet.ts";
 import { type Drift, Process } from "./process.ts";
 import type { NodeSpec } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** One attachment of a sandbox, with the configuration of its ADD as libcni keeps it for DEL. */
-export type Attachment = { readonly ifname: string; readonly network: string; readonly stdin: string };
+export type Attachment = {
+  readonly ifname: string;
+  readonly network: string;
+  readonly stdin: string;
+  /** What its ADD has printed. */
+  result?: string;
+};
 
 /** What the container runtime knows of a sandbox; kept on disk until all its DELs are answered. */
 export type Sandbox = {
@@ -33,7 +39,7 @@ export class Machine {
   /** Sandboxes that are gone, for DELs that come late. */
   readonly buried: Sandbox[] = [];
   readonly #world: World;
-  #snapshot: readonly Pending[] = [];
+  #snapshot: Files | undefined;
   #agent: { process: Process; agent: SimulatedAgent } | undefined;
   #kubelet: Kubelet | undefined;
   /** One for each time that the machine was switched on. */
@@ -56,12 +62,24 @@ export class Machine {
 
   /** Calls that the journal owes. */
   get owed(): number {
-    return this.disk.entries().size;
+    return this.disk.files.pending.size;
+  }
+
+  /** Addresses of slices that the API server has still to be told of, or that nobody uses. */
+  get unsettled(): string[] {
+    const { ledger } = this.#world;
+    return [...(this.disk.files.rows?.values() ?? [])].flatMap(({ pool, offset, held, former, version }) => {
+      if (!ledger.slices.has(this.name, pool)) return [];
+      if (former.length > 0 || version === "") return [`${this.name} has not written ${offset} of ${pool}`];
+      if (held && !ledger.isUsed(pool, offset))
+        return [`${this.name} keeps ${offset} of ${pool} for ${held.podref} in ${held.id}`];
+      return [];
+    });
   }
 
   /** Whether the journal owes a call for an interface. */
   owes(sandbox: string, ifname: string): boolean {
-    return [...this.disk.entries().values()].some(
+    return [...this.disk.files.pending.values()].some(
       ({ call: { env } }) => env.CNI_CONTAINERID === sandbox && env.CNI_IFNAME === ifname,
     );
   }
@@ -114,7 +132,7 @@ export class Machine {
   }
 
   restoreSnapshot(): void {
-    this.disk.restore(this.#snapshot);
+    if (this.#snapshot) this.disk.restore(this.#snapshot);
   }
 
   /** As the shim does it: the agent, or a process of its own where none answers or the answer breaks off. */
@@ -143,12 +161,17 @@ export class Machine {
       world.trace(() => `${this.name}: ${level} ${msg} ${JSON.stringify(fields ?? {})}`);
     const { wire, storage, store } = world.defect;
     const connected = world.connect(this.name);
-    const opened = this.disk.open(process, () => world.reboot(this.name, 5_000));
+    const powerFails = () => world.reboot(this.name, 5_000);
+    const opened = openJournal(this.disk, process, powerFails);
     return {
       node: this.name,
       process,
       wire: wire ? wire(connected, process) : connected,
       storage: storage ? storage(opened) : opened,
+      slices: openSliceJournals(this.disk, process, powerFails, (row) =>
+        world.ledger.rowChanged(row.pool, row.offset, row.held),
+      ),
+      writeDelay: world.scenario.writeDelay,
       log,
       ...(store && { store }),
     };

@@ -1,8 +1,8 @@
 import type { Defect } from "./defect.ts";
-import type { Violation } from "./ledger.ts";
 import { run } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { shrink } from "./shrink.ts";
+import type { Violation } from "./violation.ts";
 
 const LINES = 80;
 

@@ -8,6 +8,8 @@ export type Network = {
   /** One address of each; `RANGE -EXCLUDED` leaves addresses out. */
   readonly ranges: readonly string[];
   readonly overlapCheck: boolean;
+  /** Each node gives addresses of slices of its own, of this size: node_slice_size. */
+  readonly sliceSize?: string;
 };
 
 export type NodeSpec = {
@@ -61,7 +63,15 @@ export type Action = { readonly at: number } & (
     }
   | { readonly do: "set_clock"; readonly node: string; readonly ms: number }
   | { readonly do: "disk"; readonly node: string; readonly fault: DiskFault }
-  | { readonly do: "edit"; readonly network: string; readonly ranges: readonly string[] }
+  /** For a while the disk says that it has written what is only in its cache. */
+  | { readonly do: "lie"; readonly node: string; readonly ms: number }
+  | { readonly do: "check"; readonly node: string }
+  | {
+      readonly do: "edit";
+      readonly network: string;
+      readonly ranges: readonly string[];
+      readonly sliceSize?: string;
+    }
   | { readonly do: "delete_network"; readonly network: string }
   | { readonly do: "create_network"; readonly network: string }
   | { readonly do: "gc"; readonly node: string; readonly network: string }
@@ -74,6 +84,8 @@ export type Scenario = {
   readonly networks: readonly Network[];
   /** Milliseconds of one way to the API server. */
   readonly latency: readonly [number, number];
+  /** Milliseconds that a change of a slice may wait before it is written to the API server. */
+  readonly writeDelay: number;
   /** Milliseconds until the faults stop. */
   readonly duration: number;
   readonly actions: readonly Action[];
@@ -86,6 +98,26 @@ const NETWORKS: readonly Network[] = [
   { name: "six", networkName: "", ranges: ["fd00::/122"], overlapCheck: true },
   { name: "red", networkName: "red-1", ranges: ["10.0.0.0/27", "fd00::/122"], overlapCheck: true },
   { name: "own", networkName: "", ranges: ["10.9.0.0/27"], overlapCheck: false },
+];
+
+/** Networks whose nodes have slices; none lies over the range of one without. */
+const SLICED: readonly Network[] = [
+  { name: "fast", networkName: "", ranges: ["10.5.0.0/25"], overlapCheck: true, sliceSize: "/28" },
+  { name: "twin", networkName: "", ranges: ["10.5.0.0/25"], overlapCheck: true, sliceSize: "/28" },
+  {
+    name: "both",
+    networkName: "fast-1",
+    ranges: ["10.5.0.0/25 -10.5.0.8/30", "fd05::/121"],
+    overlapCheck: true,
+    sliceSize: "/28",
+  },
+  { name: "alone", networkName: "", ranges: ["10.6.0.0/25"], overlapCheck: false, sliceSize: "/29" },
+];
+const SLICED_EDITS: readonly { readonly ranges: readonly string[]; readonly sliceSize: string }[] = [
+  { ranges: ["10.5.0.0/25"], sliceSize: "/28" },
+  { ranges: ["10.5.0.0/25"], sliceSize: "/29" },
+  { ranges: ["10.5.1.0/25 -10.5.1.0/29"], sliceSize: "/28" },
+  { ranges: ["10.5.2.0/25", "fd05::/121"], sliceSize: "28" },
 ];
 
 /** Other ranges that administrators may write into a network; each has room for all pods of a scenario. */
@@ -120,12 +152,14 @@ export function generate(seed: number, minutes = 6): Scenario {
     drift: random.pick([0, 0, 1e-4, -1e-4, 5e-3, -5e-3]),
   }));
   if (random.chance(0.4)) nodes.push({ name: "node-go", kind: "go", drift: 0 });
-  const networks = NETWORKS.filter(() => random.chance(0.6));
-  const [first = NETWORKS[0]] = networks;
-  const used = networks.length > 0 ? networks : first ? [first] : [];
-  const duration = minutes * 60_000;
-  const draw = new Draw(random, nodes, used);
-  const pace = random.pick([500, 1_500, 4_000]);
+  const plain = NETWORKS.filter(() => random.chance(0.6));
+  const sliced = random.chance(0.5) ? SLICED.filter(() => random.chance(0.5)) : [];
+  const networks = plain.length + sliced.length > 0 ? [...plain, ...sliced] : NETWORKS.slice(0, 1);
+  // A slice goes to another node only when its own has been gone for more than an hour.
+  const slowness = sliced.length > 0 && random.chance(0.15) ? 30 : 1;
+  const duration = minutes * 60_000 * slowness;
+  const draw = new Draw(random, nodes, networks);
+  const pace = random.pick([500, 1_500, 4_000]) * slowness;
   const actions: Action[] = [];
   for (let at = random.below(pace); at < duration; at += random.below(2 * pace))
     actions.push({ at, ...draw.action() });
@@ -135,7 +169,8 @@ export function generate(seed: number, minutes = 6): Scenario {
     [1, 40],
     [10, 400],
   ]);
-  return { seed, nodes, networks: used, latency, duration, actions };
+  const writeDelay = random.pick([0, 1_000, 1_000, 10_000]);
+  return { seed, nodes, networks, latency, writeDelay, duration, actions };
 }
 
 type Act = Action extends infer A ? (A extends { at: number } ? Omit<A, "at"> : never) : never;
@@ -171,6 +206,9 @@ class Draw {
       () => this.#fault(),
       (): Act => ({ do: "set_clock", node: this.#node(), ms: random.below(7_200_000) - 3_600_000 }),
       (): Act => ({ do: "disk", node: this.#node(), fault: random.pick(["torn", "whole", "full"]) }),
+      (): Act => ({ do: "lie", node: this.#node(), ms: this.#ms(60_000) }),
+      (): Act => ({ do: "check", node: this.#node() }),
+      (): Act => ({ do: "check", node: this.#node() }),
       () => this.#edit(),
       (): Act => ({ do: "delete_network", network: this.#network() }),
       (): Act => ({ do: "create_network", network: this.#network() }),
@@ -211,8 +249,16 @@ class Draw {
   }
 
   #edit(): Act {
+    const network = this.#network();
+    const isSliced = this.#networks.some(
+      ({ name, sliceSize }) => name === network && sliceSize !== undefined,
+    );
+    if (isSliced) {
+      const edit = SLICED_EDITS[this.#random.below(SLICED_EDITS.length)] ?? { ranges: [] };
+      return { do: "edit", network, ...edit };
+    }
     const ranges = EDITS[this.#random.below(EDITS.length)] ?? [];
-    return { do: "edit", network: this.#network(), ranges };
+    return { do: "edit", network, ranges };
   }
 
   #pod(): string {

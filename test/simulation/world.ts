@@ -1,17 +1,19 @@
-import type { Clock } from "../../src/clock.ts";
 import type { Transport } from "../../src/kube/transport.ts";
 import { Double } from "../apiserver/double.ts";
 import { ANSWERS, type Fault, type Planted } from "../apiserver/faults.ts";
 import { ADMIN } from "../apiserver/identity.ts";
 import type { Json } from "../apiserver/json.ts";
-import { keepingCrds, NAMESPACE } from "../store/cluster.ts";
+import { keepingCrds } from "../store/cluster.ts";
 import { act } from "./actions.ts";
 import { Control } from "./control.ts";
 import type { Defect } from "./defect.ts";
-import { Ledger, Violation } from "./ledger.ts";
+import { Ledger } from "./ledger.ts";
 import { Machine, type Sandbox } from "./machine.ts";
+import { netconf } from "./netconf.ts";
 import type { ApiFault, Network, NodeSpec, Scenario } from "./scenario.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { Violation } from "./violation.ts";
+import { strayWrites, traced } from "./wires.ts";
 
 /** A pod as the API has it. */
 export type Pod = {
@@ -44,8 +46,13 @@ export class World {
   readonly controls = new Map<string, Control>();
   readonly pods = new Map<string, Pod>();
   readonly coverage = new Map<string, number>();
-  /** Something was lost that no process can know of: what a pod leaves behind while it lives counts only once it is gone. */
-  isForgiving = false;
+  /**
+   * Sandboxes for which a write was given up while it was on its way: the server may carry it out after their DEL, and then
+   * nobody knows of it until the pod is gone.
+   */
+  readonly strays = new Set<string>();
+  /** Nodes whose disks have lied: what they forgot is found out when its pod is gone. */
+  readonly liars = new Set<string>();
   readonly #networks = new Map<string, Network>();
   readonly #gone = new Set<string>();
   readonly #watcher: Watcher;
@@ -90,23 +97,21 @@ export class World {
   }
 
   connect(client: string): Transport {
-    const wire = this.#noting(this.double.connect({ client, latency: this.scenario.latency }));
+    const wire = strayWrites(
+      this.double.connect({ client, latency: this.scenario.latency }),
+      (sandbox) => void this.strays.add(sandbox),
+    );
     return this.#watcher.trace ? traced(wire, client, (line) => this.trace(() => line)) : wire;
   }
 
-  /** Notes writes that were given up while they were on their way: the server may carry them out at any later time. */
-  #noting(wire: Transport): Transport {
-    return {
-      server: wire.server,
-      stream: (request, onLine, signal) => wire.stream(request, onLine, signal),
-      close: () => wire.close(),
-      request: async (request, timeout, signal) => {
-        const answer = await wire.request(request, timeout, signal);
-        if (!answer.ok && answer.error.code !== "unreachable" && request.method !== "GET")
-          this.isForgiving = true;
-        return answer;
-      },
-    };
+  /** Whether any network gives each node slices of its own. */
+  get hasSlices(): boolean {
+    return this.scenario.networks.some(({ sliceSize }) => sliceSize !== undefined);
+  }
+
+  /** Networks that are there now. */
+  networks(): Iterable<Network> {
+    return this.#networks.values();
   }
 
   /** Whether nothing gets through between a node and the API server. */
@@ -117,7 +122,10 @@ export class World {
   network(name: string, kind: NodeSpec["kind"]): Network | undefined {
     // The Go plugin is left with what it understands.
     if (kind === "go")
-      return this.scenario.networks.find((network) => network.name === name && network.networkName === "");
+      return this.scenario.networks.find(
+        ({ name: own, networkName, sliceSize }) =>
+          own === name && networkName === "" && sliceSize === undefined,
+      );
     return this.#networks.get(name);
   }
 
@@ -256,6 +264,7 @@ export class World {
     }
     for (const [name, machine] of this.machines) {
       machine.disk.fault = undefined;
+      machine.disk.honest = true;
       this.heal(name);
       if (this.isGone(name)) continue;
       machine.boot();
@@ -336,45 +345,6 @@ export class World {
     if (status >= 400 && status !== 404) throw new Error(`${method} ${path}: ${answer}`);
   }
 }
-
-/** The netconf that multus hands to the plugin. */
-export function netconf({ name, networkName, ranges, overlapCheck }: Network): string {
-  return JSON.stringify({
-    cniVersion: "1.0.0",
-    name,
-    type: "macvlan",
-    ipam: {
-      type: "whereabouts",
-      kubernetes: { kubeconfig: "/etc/kubeconfig" },
-      ipRanges: ranges.map((text) => {
-        const [range, ...exclude] = text.split(" -");
-        return { range, ...(exclude.length > 0 && { exclude }) };
-      }),
-      ...(networkName !== "" && { network_name: networkName }),
-      ...(!overlapCheck && { enable_overlapping_ranges: false }),
-    },
-  });
-}
-
-/** Tells every write and how it ended. */
-function traced(wire: Transport, client: string, tell: (line: string) => void): Transport {
-  return {
-    server: wire.server,
-    stream: (request, onLine, signal) => wire.stream(request, onLine, signal),
-    close: () => wire.close(),
-    request: async (request, timeout, signal) => {
-      if (request.method === "GET") return wire.request(request, timeout, signal);
-      const what = `${client}: ${request.method} ${request.path.split("/").slice(-2).join("/")} ${request.body ?? ""}`;
-      tell(what);
-      const answer = await wire.request(request, timeout, signal);
-      tell(`${what.slice(0, 80)}: ${answer.ok ? answer.value.status : answer.error.message}`);
-      return answer;
-    },
-  };
-}
-
-export type { Clock };
-export { NAMESPACE, Violation };
 
 function podPath({ podref }: Pod): string {
   const [namespace, name] = podref.split("/");

@@ -1,5 +1,6 @@
 import type { Acquire, AllocationError, Claim, Outcome } from "../../allocation/claim.ts";
 import { type Plan, planAcquire } from "../../allocation/plan.ts";
+import { samePod } from "../../allocation/owner.ts";
 import { poolSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError } from "../../kube/api.ts";
@@ -8,7 +9,7 @@ import type { IPAllocation, OverlappingRangeIPReservation } from "../../kube/obj
 import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Claimed } from "./claimed.ts";
-import { allocationOf } from "./entry.ts";
+import { allocationOf, ownerOf } from "./entry.ts";
 import type { PoolOp } from "./patch.ts";
 import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
 import type { Reserver } from "./reserver.ts";
@@ -58,6 +59,8 @@ export class Acquisition {
   readonly #written: Claim[] = [];
   /** Below these (by want) addresses that were free a moment ago have just been lost to others. */
   readonly #from = new Map<number, bigint>();
+  /** Other sandboxes of the pod that had addresses when this ADD began. */
+  #predecessors: ReadonlySet<string> | undefined;
   #isRefreshed = false;
   #collisions = 0;
 
@@ -99,6 +102,7 @@ export class Acquisition {
       const fault = state.faultOf(name);
       if (fault !== undefined) return api(faulty(fault));
     }
+    if (this.#isOvertaken()) return api(OVERTAKEN);
     const inherited = await this.#tools.inherited(this.#request, this.#deadline);
     const view = new PlanView(this.#tools, this.#request, inherited);
     const spread = planAcquire({ ...this.#request, wants: this.#spreadWants() }, view);
@@ -120,6 +124,22 @@ export class Acquisition {
     if (!meets.value) return outcome;
     await this.#undo();
     return err(AGAIN);
+  }
+
+  /**
+   * A pod's new sandbox takes over what an older one has left. One that has come to an address since this ADD began is not older:
+   * the runtime has given up this ADD, whose process lives on, and nothing may be taken from the sandbox that runs.
+   */
+  #isOvertaken(): boolean {
+    const { pod, ifname, sandbox } = this.#request.owner;
+    const others: string[] = [];
+    for (const { entry } of this.#tools.state.heldBy(pod, ifname)) {
+      const { id } = entry.allocation;
+      if (id !== sandbox && samePod(ownerOf(entry.allocation).pod, pod)) others.push(id);
+    }
+    this.#predecessors ??= new Set(others);
+    const known = this.#predecessors;
+    return others.some((id) => !known.has(id));
   }
 
   /** A refusal counts when it rests on what the server has now, and not on old news. */
@@ -269,6 +289,15 @@ export class Acquisition {
     this.#reserved.clear();
   }
 }
+
+/** Another sandbox of the pod has got its addresses meanwhile. */
+const OVERTAKEN: ApiError = {
+  code: "conflict",
+  retry: "transient",
+  maybeDone: false,
+  message: "another sandbox of this pod got its addresses meanwhile",
+  hint: "if the runtime has given this sandbox up there is nothing to do; else it tries again",
+};
 
 const KEPT = { kind: "kept" } as const;
 

@@ -7,11 +7,13 @@ import type {
   Outcome,
   Want,
 } from "../../../allocation/claim.ts";
+import { podRef } from "../../../allocation/owner.ts";
 import { type Pool, poolSpace, realmSpace } from "../../../allocation/pool.ts";
 import type { Clock } from "../../../clock.ts";
 import { formatCidr } from "../../../ip/cidr.ts";
 import type { Log } from "../../../log.ts";
 import { err, ok, type Result } from "../../../result.ts";
+import { Turns } from "../../../turns.ts";
 import { compareClaims } from "../../order.ts";
 import type { ClaimFilter, PoolUsage, Store, StoreError } from "../../store.ts";
 import type { Tools } from "../acquisition.ts";
@@ -57,6 +59,7 @@ export class SlicedStore implements Store {
   readonly #parts: Parts;
   readonly #options: SliceOptions;
   readonly #tools: Tools;
+  readonly #turns = new Turns();
   #open: Open | undefined;
 
   constructor(inner: KubernetesStore, parts: Parts, options: SliceOptions) {
@@ -162,7 +165,7 @@ export class SlicedStore implements Store {
     if (!opened.ok) return opened;
     const open = opened.value;
     if (!open) return this.#below(change, deadline);
-    if (change.kind === "acquire") return this.#acquire(change, deadline, open);
+    if (change.kind === "acquire") return this.#acquireInTurn(change, deadline, open);
     return this.#free(change, deadline, open);
   }
 
@@ -193,6 +196,12 @@ export class SlicedStore implements Store {
       const hint = "another process of Berth has it, or the agent's state folder cannot be written";
       return err({ code: "store_busy", retry: "transient", store: this.name, message, hint });
     }
+  }
+
+  /** In the order of asking: an older sandbox of a pod, which still waits for a slice, must not take over from a newer one. */
+  #acquireInTurn(request: Acquire, deadline: number, open: Open): Promise<Result<Outcome, StoreError>> {
+    const { pod, ifname } = request.owner;
+    return this.#turns.take(`${podRef(pod)}/${ifname}`, () => this.#acquire(request, deadline, open));
   }
 
   async #acquire(request: Acquire, deadline: number, open: Open): Promise<Result<Outcome, StoreError>> {
