@@ -1,6 +1,6 @@
 import type { Acquire, AllocationError, Claim, Outcome } from "../../allocation/claim.ts";
-import { type Plan, planAcquire } from "../../allocation/plan.ts";
 import { samePod } from "../../allocation/owner.ts";
+import { type Plan, planAcquire } from "../../allocation/plan.ts";
 import { poolSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError } from "../../kube/api.ts";
