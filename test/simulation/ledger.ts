@@ -197,11 +197,10 @@ export class Ledger {
       const entry = now[offset];
       if (was === entry) continue;
       for (const holding of this.#byEntry.get(`${before.metadata.name}/${offset}`)) {
-        if (entry?.podref === holding.user.podref && (entry.id === holding.user.sandbox || holding.user.isGo))
-          continue;
+        if (entry?.podref === holding.user.podref && entry.id === holding.user.sandbox) continue;
         // What the node has promised meanwhile is not yet there.
         if (holding.isSliced && was?.id !== holding.user.sandbox) continue;
-        // It gives a pod whatever it finds under its name, though another of that name may still live.
+        // Go gives a pod whatever it finds under its name, and what it has recorded is anybody's of that name.
         if (this.isGoWriting || (holding.user.isGo && entry?.podref === holding.user.podref))
           this.#damaged.add(placeOf(holding));
         if (this.#damaged.has(placeOf(holding))) continue;

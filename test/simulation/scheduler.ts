@@ -2,6 +2,9 @@ import { drainMicrotasks } from "bun:jsc";
 import type { Clock, Timer } from "../../src/clock.ts";
 import { Random } from "../random.ts";
 
+/** No clock tells less apart, in milliseconds: what rounding leaves of a wait must not be waited for again and again. */
+const TICK = 1e-3;
+
 type Event = { at: number; order: number; run: (() => void) | undefined };
 
 /**
@@ -27,7 +30,7 @@ export class Scheduler implements Clock {
   random = (): number => this.#random.next();
 
   after(ms: number, run: () => void): Timer {
-    const event: Event = { at: this.#elapsed + Math.max(0, ms), order: this.#order++, run };
+    const event: Event = { at: this.#elapsed + (ms > 0 ? Math.max(TICK, ms) : 0), order: this.#order++, run };
     this.#push(event);
     return {
       cancel: () => {

@@ -35,6 +35,9 @@ export const CONTROLS = ["control-1", "control-2"] as const;
 /** Milliseconds without a sign of life after which a node counts as not ready. */
 const NODE_MONITOR = 40_000;
 
+/** A scenario takes thousands of steps; one that takes this many turns in a circle. */
+const MOST_STEPS = 5_000_000;
+
 /** Everything that a run consists of, and all that may happen to it. */
 export class World {
   readonly time: Scheduler;
@@ -92,7 +95,8 @@ export class World {
 
   /** Runs until a time; a violation ends it. */
   runTo(end: number): Violation | undefined {
-    this.time.runTo(end, () => this.ledger.violation !== undefined);
+    this.time.runTo(end, () => this.ledger.violation !== undefined || this.time.steps > MOST_STEPS);
+    if (this.time.steps > MOST_STEPS) this.ledger.fail("comes to rest", `${MOST_STEPS} steps, and no end`);
     return this.ledger.violation;
   }
 
