@@ -84,6 +84,23 @@ test("a killed agent loses nothing that it answered, with the API server away or
   await cluster.clock.until(() => cluster.entries().length === 3);
 });
 
+test("an agent that was restarted says of each sandbox what the node knows, though the API server does not yet", async () => {
+  const cluster = lab(60_000);
+  cluster.join("node-a");
+  const holds = async (pod: string) => {
+    const attachment = { sandbox: `sandbox-${pod}`, ifname: "net1" };
+    const claims = await cluster.clock.run(cluster.store("node-a").claims({ attachment }));
+    return claims.ok ? claims.value.length : claims.error.code;
+  };
+  await cluster.add("node-a", "gone", NET);
+  await cluster.clock.until(() => cluster.entries().length === 1, 120_000);
+  await cluster.add("node-a", "there", NET);
+  await cluster.del("node-a", "gone");
+  cluster.kill("node-a");
+  expect(await holds("there")).toBe(1);
+  expect(await holds("gone")).toBe(0);
+});
+
 test("a node that lost its disk learns from the API server what its slice holds, and serves no earlier", async () => {
   const cluster = lab();
   cluster.join("node-a");

@@ -101,9 +101,11 @@ export class SlicedStore implements Store {
   }
 
   async claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>> {
+    const opened = this.#opened(false);
+    if (!opened.ok) return opened;
     const listed = await this.#inner.claims(filter);
-    if (!this.#open) return listed;
-    const own = [...this.#open.holdings.ledger.cells()];
+    if (!opened.value) return listed;
+    const own = [...opened.value.holdings.ledger.cells()];
     const slices = new Set(own.map(({ slice }) => poolSpace(slice)));
     const { address, pod, attachment } = filter;
     const held = own.flatMap((cell) => {
