@@ -7,7 +7,8 @@ plugins="static dhcp whereabouts"
 
 # Into place by rename, so that a running process keeps its executable and none sees half a file.
 mkdir -p "$out/cni"
-node_modules/.bin/bun build --compile --bytecode --minify src/cli/main.ts --outfile "$out/.berth.new" >/dev/null
+# In pieces (--splitting), so that a command brings into memory what it needs: 2 MiB less for an idle agent.
+node_modules/.bin/bun build --compile --bytecode --minify --format=esm --splitting src/cli/main.ts --outfile "$out/.berth.new" >/dev/null
 mv "$out/.berth.new" "$out/berth"
 
 # The compiler of the shim starts `clang`; this one is found by its versioned name and links without shared libraries.

@@ -23,6 +23,7 @@ import { Server } from "./server.ts";
 import { claimEndpoint, type Endpoint, isSocket, listen, release } from "./socket.ts";
 import { aboutProcess, journalStatus, type Status, type StoreStatus, storeStatus } from "./status.ts";
 import { Stores } from "./stores.ts";
+import { Tidy } from "./tidy.ts";
 
 export type AgentOptions = {
   readonly socket: string;
@@ -71,6 +72,7 @@ export class Agent {
   readonly #calls: Calls;
   readonly #server: Server;
   readonly #replay: Replay;
+  readonly #tidy: Tidy;
   readonly #leases: LeaseService | undefined;
   readonly #history: History | undefined;
   readonly #tending = new Set<Timer>();
@@ -158,6 +160,7 @@ export class Agent {
     this.#watch = clock.after(WATCH, () => this.#watchSocket());
     this.#pages = this.#servePages();
     this.#replay.schedule();
+    this.#tidy = new Tidy(clock, () => Bun.gc(true));
     const owed = journal.depth();
     this.#log("verbose", "agent serves", {
       socket: endpoint.path,
@@ -187,6 +190,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#state = "draining";
     this.#watch.cancel();
+    this.#tidy.stop();
     for (const timer of this.#tending) timer.cancel();
     this.#listener.stop(false);
     const over = new AbortController(); // else the timer would keep the process
@@ -261,7 +265,10 @@ export class Agent {
 
   async #answer(call: CallFrame, peer: Peer): Promise<ReplyFrame> {
     if (call.plugin === "leases") return this.#answerLeases();
-    if (call.plugin !== "status") return this.#calls.answer(call, peer);
+    if (call.plugin !== "status") {
+      this.#tidy.called();
+      return this.#calls.answer(call, peer);
+    }
     return { exit: 0, stdout: `${JSON.stringify(await this.#status())}\n`, stderr: "" };
   }
 

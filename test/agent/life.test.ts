@@ -112,6 +112,17 @@ test("SIGHUP reads the settings again; a broken file leaves them as they were", 
   }
 });
 
+test("the engine runs with what suits a daemon, in the process that was started", async () => {
+  const agent = new TestAgent();
+  try {
+    await agent.start();
+    expect(readFileSync(`/proc/${agent.pid}/environ`, "utf8")).toContain("BUN_JSC_useDFGJIT=0");
+    expect(readFileSync(`/proc/${agent.pid}/comm`, "utf8")).toBe("berth\n");
+  } finally {
+    await agent.dispose();
+  }
+});
+
 test("systemd's socket is used and left in place", async () => {
   const agent = new TestAgent();
   // What systemd does: a listening socket as descriptor 3, and the environment of sd_listen_fds(3).
