@@ -11,6 +11,7 @@ import { Calls, type Peer } from "./calls.ts";
 import { throughDaemon } from "./dhcp/access.ts";
 import type { LeaseBook, LeaseService } from "./dhcp/role.ts";
 import type { DhcpSettings } from "./dhcp/settings.ts";
+import { Failures } from "./failures.ts";
 import { History, historyPath, recorded } from "./history.ts";
 import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
@@ -75,6 +76,7 @@ export class Agent {
   readonly #tidy: Tidy;
   readonly #leases: LeaseService | undefined;
   readonly #history: History | undefined;
+  readonly #failures = new Failures();
   readonly #tending = new Set<Timer>();
   readonly #stateDir: string;
   #watch: Timer;
@@ -138,6 +140,7 @@ export class Agent {
       stores: this.#stores,
       journal,
       metrics,
+      failures: this.#failures,
       maxCalls: () => this.#settings.maxCalls,
       logOf: (stdin) => logOf(stdin, write, clock, this.#settings.logLevel),
       owed: () => this.#replay.schedule(),
@@ -287,6 +290,7 @@ export class Agent {
       requests: this.#metrics.requests(),
       stores: await storeStatus(this.#stores),
       journal: journalStatus(this.#journal),
+      failures: this.#failures.list,
     };
   }
 

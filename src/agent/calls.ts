@@ -9,6 +9,7 @@ import type { Log, LogLevel } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { Turns } from "../turns.ts";
 import type { Caller } from "./batching.ts";
+import type { Failures } from "./failures.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
@@ -27,6 +28,7 @@ export type CallsOptions = {
   readonly stores: Stores;
   readonly journal: Journal;
   readonly metrics: AgentMetrics;
+  readonly failures: Failures;
   readonly maxCalls: () => number;
   /** The log that a configuration asks for. */
   readonly logOf: (stdin: string) => Log;
@@ -50,13 +52,14 @@ export class Calls {
 
   /** Never throws; a call that finds the agent too busy is told to come again later. */
   async answer(call: CallFrame, peer: Peer): Promise<Reply> {
-    const { metrics, clock } = this.#options;
+    const { metrics, clock, failures } = this.#options;
     const maxCalls = this.#options.maxCalls();
     const plugin = PLUGINS.find((known) => known === call.plugin);
     if (plugin === undefined) return refusePlugin(call.plugin);
     const started = clock.elapsed();
     const reply = this.#underWay >= maxCalls ? busy(maxCalls) : await this.#counted(call, peer);
     metrics.answered(plugin, call.env.CNI_COMMAND ?? "", reply.code, (clock.elapsed() - started) / 1000);
+    if (reply.exit !== 0) failures.note(call, reply, clock.now());
     return reply;
   }
 

@@ -1,6 +1,7 @@
 import { version } from "../../package.json";
 import { poolCapacity } from "../allocation/pool.ts";
 import { formatCidr } from "../ip/cidr.ts";
+import type { CallFailure } from "./failures.ts";
 import type { Journal, Pending } from "./journal.ts";
 import type { AgentMetrics } from "./observe.ts";
 import type { Stores } from "./stores.ts";
@@ -18,6 +19,8 @@ export type Status = {
   readonly requests: ReturnType<AgentMetrics["requests"]>;
   readonly stores: readonly StoreStatus[];
   readonly journal: { readonly depth: number; readonly entries: readonly Owed[] };
+  /** Calls that failed, newest first. */
+  readonly failures: readonly CallFailure[];
 };
 
 export type StoreStatus = {

@@ -4,6 +4,7 @@ import { ask } from "../agent/ask.ts";
 import { readJournal } from "../agent/journal-file.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { journalStatus, type Status } from "../agent/status.ts";
+import { harmless } from "./colour.ts";
 import { short } from "./output.ts";
 import { renderTable } from "./table.ts";
 
@@ -50,8 +51,20 @@ function readOwed(path: string): Status["journal"] | undefined {
 }
 
 function render(status: Status): string {
-  const { version, pid, started, memory, state, socket, metrics, underWay, requests, stores, journal } =
-    status;
+  const {
+    version,
+    pid,
+    started,
+    memory,
+    state,
+    socket,
+    metrics,
+    underWay,
+    requests,
+    stores,
+    journal,
+    failures,
+  } = status;
   const up = Math.round((Date.now() - Date.parse(started)) / 1000);
   const head = renderTable(
     [`Berth ${version} agent`, state],
@@ -80,6 +93,7 @@ function render(status: Status): string {
       parts.push(`${store}\n${renderTable(["NETWORK", "RANGE", "TOTAL", "USED", "FREE"], rows)}`);
   }
   if (journal.depth > 0) parts.push(renderJournal(journal));
+  if (failures.length > 0) parts.push(renderFailures(failures));
   return parts.join("\n");
 }
 
@@ -89,6 +103,31 @@ function renderJournal({ depth, entries }: Status["journal"]): string {
   });
   const more = depth > entries.length ? `and ${depth - entries.length} more\n` : "";
   return `Owed to stores that were away: ${depth}\n${renderTable(["TYPE", "SANDBOX", "INTERFACE", "SINCE", "TRIED", "NEXT", "WHY"], rows)}${more}`;
+}
+
+/** The last ones; `-o json` has them all. */
+const SHOWN = 10;
+
+function renderFailures(failures: Status["failures"]): string {
+  const rows = failures
+    .slice(0, SHOWN)
+    .map(({ last, count, verb, pod, sandbox, code, message, ...failure }) => {
+      const who = pod || sandbox.slice(0, 13);
+      const cells = [
+        last,
+        String(count),
+        verb,
+        who,
+        failure.interface,
+        failure.network,
+        String(code),
+        message,
+      ];
+      return cells.map((text) => harmless(text) || "-");
+    });
+  const more = failures.length > SHOWN ? `and ${failures.length - SHOWN} more\n` : "";
+  const titles = ["LAST", "TIMES", "VERB", "POD", "INTERFACE", "NETWORK", "CODE", "WHY"];
+  return `Failed lately: ${failures.length}\n${renderTable(titles, rows)}${more}`;
 }
 
 function age(seconds: number): string {

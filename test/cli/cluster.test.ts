@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
-import { ATTACHMENTS, PODS } from "../../src/kube/objects.ts";
+import { ATTACHMENTS, EVENTS, PODS } from "../../src/kube/objects.ts";
 import { writeShard } from "../../src/reconciler/history/shards.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import { openCluster } from "../../src/store/kubernetes/open.ts";
@@ -120,6 +120,50 @@ test("history of a cluster: what the reconciler took down, and what is held now"
   expect((await told("10.70.0.2", "--at", then)).pods).toContainEqual(["default/before", holding.until]);
   expect((await told("before")).pods).toEqual([["default/before", holding.until]]);
   expect((await berth("history", "nobody")).stdout).toBe("Nothing is known of nobody.\n");
+});
+
+test("explain of a pod that does not start: its events, and what a new one would get", async () => {
+  const api = client();
+  const annotations = { "k8s.v1.cni.cncf.io/networks": "storage, other/bridge@net7" };
+  const metadata = { name: "stuck", namespace: "default", annotations };
+  const pod = { apiVersion: "v1", kind: "Pod", metadata };
+  const made = await api.create(PODS, {
+    ...pod,
+    spec: { containers: [{ name: "c", image: "i" }] },
+  } as typeof pod);
+  const event = (reason: string, message: string) =>
+    api.create(EVENTS, {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: `stuck.${reason.toLowerCase()}`, namespace: "default" },
+      involvedObject: { kind: "Pod", namespace: "default", name: "stuck" },
+      type: "Warning",
+      reason,
+      message,
+      count: 4,
+      lastTimestamp: "2030-01-01T10:00:00Z",
+      source: { component: "berth-agent" },
+    });
+  const told = await event("AddressAllocationFailed", "default/stuck: no address for net1: all are held");
+  const other = await event("BackOff", "the image cannot be pulled");
+  for (const answer of [made, told, other]) if (!answer.ok) throw new Error(answer.error.message);
+  api.close();
+  const { exit, stdout } = await berth("explain", "stuck", "--socket", "/nonexistent");
+  expect(exit).toBe(0);
+  expect(stdout).toContain("stuck holds no address.");
+  expect(stdout).toContain(
+    "2030-01-01T10:00:00Z  AddressAllocationFailed 4 times, says berth-agent: default/stuck: no address for net1",
+  );
+  expect(stdout).not.toContain("BackOff");
+  expect(stdout).toMatch(/A new pod with the same networks: default\/storage: .*\n.*\n +next +10\.70\.0\.\d/);
+  expect(stdout).toContain("other/bridge: no attachment with whereabouts");
+  const data = JSON.parse((await berth("explain", "stuck", "--socket", "/nonexistent", "-o", "json")).stdout);
+  expect(data).toMatchObject({
+    holds: [],
+    failures: [],
+    events: [{ count: 4, reason: "AddressAllocationFailed" }],
+    asksFor: [{ label: "default/storage" }, { label: "other/bridge", whereabouts: false }],
+  });
 });
 
 test("the page knows the networks of attachments, and which pods are gone", async () => {

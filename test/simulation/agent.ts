@@ -1,4 +1,5 @@
 import { Calls } from "../../src/agent/calls.ts";
+import { Failures } from "../../src/agent/failures.ts";
 import { Journal, type JournalStorage } from "../../src/agent/journal.ts";
 import { AgentMetrics } from "../../src/agent/observe.ts";
 import { Replay } from "../../src/agent/replay.ts";
@@ -60,6 +61,7 @@ export class SimulatedAgent {
       stores,
       journal: this.journal,
       metrics,
+      failures: new Failures(),
       maxCalls: () => MAX_CALLS,
       logOf: () => log,
       owed: () => this.#replay.schedule(),
