@@ -59,6 +59,29 @@ describe("what calls cost at the API server", () => {
     expect(double.counts.writes()).toBe(2);
   });
 
+  test("ten nodes that draw from one pool at once seldom race", async () => {
+    const clock = new VirtualClock(8);
+    const double = new Double({ clock, crds: keepingCrds() });
+    const agents = Array.from({ length: 10 }, (_, node) =>
+      openOn(double, { client: `node-${node}`, clock, latency: [1, 3] }),
+    );
+    for (const [node, agent] of agents.entries())
+      await clock.run(agent.commit([acquire("10.0.0.0/16", { pod: `first-${node}` })]));
+    await clock.advance(2_000);
+    double.counts.reset();
+    const all: Promise<string>[] = [];
+    for (let pod = 0; pod < 60; pod++) {
+      const given = agents[pod % agents.length]?.commit([acquire("10.0.0.0/16", { pod: `p${pod}` })]);
+      if (given) all.push(given.then((result) => (result.ok ? summary(result.value[0]) : result.error.code)));
+      await clock.advance(2);
+    }
+    expect(new Set(await clock.run(Promise.all(all))).size).toBe(60);
+    // Each node meets the others once or twice, and not again at each of its addresses.
+    const lost = double.counts.count({ verb: "create", resource: RESERVATIONS.plural, status: 409 });
+    expect(lost).toBeLessThan(25);
+    expect(double.counts.count({ verb: READS })).toBe(0);
+  });
+
   test("a pool whose writes hang delays no other pool, and its own caller no longer than it waits", async () => {
     const { clock, double, agent } = await warm();
     double.faults.plant(

@@ -1,7 +1,7 @@
 import type { Acquire, AllocationError, Claim, Outcome } from "../../allocation/claim.ts";
 import { samePod } from "../../allocation/owner.ts";
 import { type Plan, planAcquire } from "../../allocation/plan.ts";
-import { poolSpace } from "../../allocation/pool.ts";
+import { poolSpace, type Space } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError } from "../../kube/api.ts";
 import { reservationName } from "../../kube/names.ts";
@@ -15,6 +15,7 @@ import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
 import type { Reserver } from "./reserver.ts";
 import type { SliceGuard } from "./slices/guard.ts";
 import type { Source } from "./source.ts";
+import type { Spread } from "./spread.ts";
 import type { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 
@@ -23,6 +24,7 @@ export type Tools = {
   readonly clock: Clock;
   readonly state: State;
   readonly claimed: Claimed;
+  readonly spread: Spread;
   readonly source: Source;
   readonly reserver: Reserver;
   readonly slices: SliceGuard;
@@ -33,8 +35,6 @@ export type Tools = {
 
 const FIRST_PAUSE = 2;
 const LONGEST_PAUSE = 250;
-/** Addresses that a loser goes ahead at most. */
-const LONGEST_STRETCH = 1_024;
 /** Milliseconds for taking back what a failed ADD has written, after its caller's time. */
 const UNDO = 5_000;
 
@@ -57,12 +57,11 @@ export class Acquisition {
   readonly #reserved = new Map<string, OverlappingRangeIPReservation>();
   /** Pool entries that this ADD has made. */
   readonly #written: Claim[] = [];
-  /** Below these (by want) addresses that were free a moment ago have just been lost to others. */
-  readonly #from = new Map<number, bigint>();
   /** Other sandboxes of the pod that had addresses when this ADD began. */
   #predecessors: ReadonlySet<string> | undefined;
+  /** By pool, the turn in which the try that is under way has chosen. */
+  readonly #turns = new Map<Space, number>();
   #isRefreshed = false;
-  #collisions = 0;
 
   constructor(request: Acquire, deadline: number, tools: Tools) {
     this.#request = request;
@@ -105,8 +104,7 @@ export class Acquisition {
     if (this.#isOvertaken()) return api(OVERTAKEN);
     const inherited = await this.#tools.inherited(this.#request, this.#deadline);
     const view = new PlanView(this.#tools, this.#request, inherited);
-    const spread = planAcquire({ ...this.#request, wants: this.#spreadWants() }, view);
-    const plan = spread.ok ? spread : planAcquire(this.#request, view);
+    const plan = planAcquire({ ...this.#request, wants: this.#ordered() }, view);
     if (!plan.ok) return this.#refused(plan.error, names);
     const held = plan.value.created.map((claim) => claimed.hold(claim));
     try {
@@ -142,6 +140,14 @@ export class Acquisition {
     return others.some((id) => !known.has(id));
   }
 
+  #ordered(): Acquire["wants"] {
+    const { spread } = this.#tools;
+    return this.#request.wants.map((want) => {
+      this.#turns.set(poolSpace(want.pool), spread.turn(want.pool));
+      return { ...want, free: spread.order(want.pool, want.free) };
+    });
+  }
+
   /** A refusal counts when it rests on what the server has now, and not on old news. */
   async #refused(error: AllocationError, names: readonly string[]) {
     const { claimed, source } = this.#tools;
@@ -171,7 +177,7 @@ export class Acquisition {
     const failed = results.find((result) => result.kind === "failed");
     if (failed) return api(failed.error);
     const lost = plan.created.filter((claim) => results[plan.claims.indexOf(claim)]?.kind === "lost");
-    for (const claim of lost) this.#spread(claim, plan);
+    for (const claim of lost) this.#lost(claim);
     if (results.some(({ kind }) => kind === "lost")) return err(AGAIN);
     return ok({ kind: "acquired", claims: plan.claims, created: this.#written.length });
   }
@@ -211,33 +217,17 @@ export class Acquisition {
     for (const { claim, isNew } of taken) {
       if (!isNew) await this.#giveUp(claim, ops[plan.claims.indexOf(claim)]);
       // Whoever did not know the reservations has lost no race: it will know them and take the lowest.
-      else if (isRace) this.#spread(claim, plan);
+      else if (isRace) this.#lost(claim);
     }
     const learnt = await source.learnReservations(this.#deadline);
     return learnt.ok ? err(AGAIN) : api(learnt.error);
   }
 
-  /**
-   * Nodes that race for the lowest address would meet again at the next one, all of them: the loser goes on at random,
-   * within a stretch that grows with what this node has under way and with each loss.
-   */
-  #spread(claim: Claim, plan: Plan): void {
-    const { clock, claimed } = this.#tools;
-    const under = Number(claimed.pendingIn(poolSpace(claim.pool)));
-    const stretch = Math.min(LONGEST_STRETCH, under * 8 ** Math.min(++this.#collisions, 4));
-    const ahead = BigInt(Math.floor(clock.random() * stretch));
-    this.#from.set(plan.claims.indexOf(claim), claim.address.value + 1n + ahead);
-  }
-
-  #spreadWants(): Acquire["wants"] {
-    return this.#request.wants.map((want, index) => {
-      const from = this.#from.get(index);
-      if (from === undefined || want.address !== undefined) return want;
-      const free = want.free.flatMap(({ first, last }) =>
-        last < from ? [] : [{ first: first < from ? from : first, last }],
-      );
-      return { ...want, free };
-    });
+  /** Another node has the address: the next try looks elsewhere. */
+  #lost({ pool, address }: Claim): void {
+    const { spread, claimed } = this.#tools;
+    const turn = this.#turns.get(poolSpace(pool)) ?? 0;
+    spread.lost(pool, address, turn, Number(claimed.pendingIn(poolSpace(pool))));
   }
 
   /** An entry of this pod whose address another has reserved in the realm since: it cannot be kept. By now it may be the other's. */

@@ -25,6 +25,7 @@ import { Reserver } from "./reserver.ts";
 import { SliceBook } from "./slices/book.ts";
 import { SliceGuard } from "./slices/guard.ts";
 import { DirectSource, type Source } from "./source.ts";
+import { Spread } from "./spread.ts";
 import { State } from "./state.ts";
 import { PlanView } from "./view.ts";
 
@@ -77,6 +78,7 @@ export class KubernetesStore implements Store {
       clock,
       state,
       claimed,
+      spread: new Spread(clock),
       source,
       slices: new SliceGuard(book),
       reserver: new Reserver({ client, clock, state, sink, claimed, knowsAll }),
