@@ -53,6 +53,21 @@ describe("mapOf", () => {
     ]);
   });
 
+  test("what another pool that shares addresses holds is not free here", () => {
+    const whole = cidr("10.0.0.0/29");
+    const other = claimsIn(cidr("10.0.0.0/16"), [2n, 3n]);
+    const { cells } = mapOf({
+      pool: { networkName: "", range: whole },
+      claims: claimsIn(whole, [3n]),
+      isGone: () => false,
+      elsewhere: () => other,
+      now: 0,
+    });
+    const seen = cells.slice(1, 5).map((cell) => [cell.state, "note" in cell ? cell.note : ""]);
+    expect(seen.map(([state]) => state)).toEqual(["free", "elsewhere", "held", "free"]);
+    expect(seen[1]?.[1]).toEndWith("in 10.0.0.0/16");
+  });
+
   test("a /16 shows its /24, and its addresses two steps below", () => {
     const whole = map("10.0.0.0/16", [1n, 2n, 300n]);
     expect(whole.cells).toHaveLength(256);

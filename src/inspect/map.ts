@@ -7,11 +7,15 @@ import { type Cidr, contains, formatCidr, lastOf, networkOf } from "../ip/cidr.t
 import { countOf, type Interval, subtract } from "../ip/interval.ts";
 import type { PoolRules } from "./networks.ts";
 
-/** What an address is. `vanished`: held by a pod that is gone; `unusable`: never handed out by these networks. */
+/**
+ * What an address is. `vanished`: held by a pod that is gone; `elsewhere`: held in another pool that shares addresses with this
+ * one; `unusable`: never handed out by these networks.
+ */
 export type AddressState =
   | "free"
   | "held"
   | "vanished"
+  | "elsewhere"
   | "reserved"
   | "quarantined"
   | "gateway"
@@ -56,6 +60,8 @@ export type MapRequest = {
   readonly rules?: PoolRules | undefined;
   /** Whether the pod of a claim is known to be gone. */
   readonly isGone: (claim: Claim) => boolean;
+  /** What other pools hold of a part of this one, ascending by address. */
+  readonly elsewhere?: (block: Cidr) => readonly Claim[];
   readonly now: number;
   /** The part to show; absent: where the addresses are. */
   readonly block?: Cidr | undefined;
@@ -118,7 +124,9 @@ function busiest(whole: Cidr, claims: readonly Claim[]): Cidr {
   return block;
 }
 
-function addressCells({ pool, claims, rules, isGone, now }: MapRequest, block: Cidr): AddressCell[] {
+function addressCells(request: MapRequest, block: Cidr): AddressCell[] {
+  const { pool, claims, rules, isGone, now } = request;
+  const others = new Map(request.elsewhere?.(block).map((claim) => [claim.address.value, claim]));
   const cells: AddressCell[] = [];
   const last = lastOf(block);
   let at = firstAtLeast(claims, block.base);
@@ -128,6 +136,11 @@ function addressCells({ pool, claims, rules, isGone, now }: MapRequest, block: C
     if (claim && claim.address.value === value) {
       at++;
       cells.push({ address, ...heldState(claim, isGone, now) });
+    } else if (others.has(value)) {
+      const other = others.get(value);
+      const note =
+        other && `${podRef(other.owner.pod) || "a reservation"} in ${formatCidr(other.pool.range)}`;
+      cells.push({ address, state: "elsewhere", ...(note !== undefined && { note }) });
     } else {
       const state = unheldState(pool, value, rules);
       const note = NOTES[state];

@@ -26,9 +26,25 @@ export type Overview = {
   readonly revision: string;
   readonly pools: readonly PoolSummary[];
   readonly findings: readonly Finding[];
+  /** Warnings that Berth told as Kubernetes Events, the newest first; only for those who may see Events. */
+  readonly notices: readonly Notice[];
   readonly claims: number;
   readonly pods: number;
   readonly nodes: number;
+};
+
+/** A Kubernetes Event. */
+export type Notice = {
+  /** RFC 3339. */
+  readonly time: string;
+  /** Kind and name of the object. */
+  readonly about: string;
+  readonly reason: string;
+  readonly message: string;
+  /** How often it has happened. */
+  readonly count: number;
+  /** What to do; may be empty. */
+  readonly hint: string;
 };
 
 /** `total` and `free` leave out what no network may hand out, where the networks are known. */
@@ -41,7 +57,11 @@ export type PoolSummary = PoolRecord & {
 };
 
 /** GET /api/map?pool=ID[&block=CIDR] */
-export type MapAnswer = PoolMap & { readonly pool: PoolSummary };
+export type MapAnswer = PoolMap & {
+  readonly pool: PoolSummary;
+  /** Pools of the same network name that share addresses with it. */
+  readonly overlaps: readonly PoolSummary[];
+};
 
 /** GET /api/claims?pool=ID&block=CIDR&offset=N, GET /api/search?q=TEXT&offset=N */
 export type ClaimPage = {

@@ -1,37 +1,51 @@
 import type { Claim } from "../allocation/claim.ts";
 import type { Clock } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
-import { ATTACHMENTS, PODS } from "../kube/objects.ts";
+import { ATTACHMENTS, EVENTS, PODS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import { networksOf } from "../lint/index.ts";
 import type { Log } from "../log.ts";
 import type { Facts } from "./live.ts";
+import { newest, noticeOf } from "./notices.ts";
 
 /** How long the first reading may take, in milliseconds; what is not there by then comes with a later change. */
 const PATIENCE = 5_000;
 
-/** What a cluster knows besides the claims: the networks of its attachments, and which pods there are. */
+/** What a cluster knows besides the claims: the networks of its attachments, which pods there are, and what Berth warned of. */
 export class ClusterFacts implements Facts {
   readonly #client: KubeClient;
   readonly #attachments;
   readonly #pods;
+  readonly #events;
 
   constructor(client: KubeClient, clock: Clock, log: Log) {
     this.#client = client;
     this.#attachments = new WatchCache({ client, clock, log, resource: ATTACHMENTS, project: networksOf });
     const project = ({ metadata }: { metadata: { uid?: string } }) => metadata.uid ?? "";
     this.#pods = new WatchCache({ client, clock, log, resource: PODS, metadataOnly: true, project });
+    const fieldSelector = "type=Warning";
+    this.#events = new WatchCache({ client, clock, log, resource: EVENTS, fieldSelector, project: noticeOf });
   }
 
   /** Begins to watch, and waits a while for the first lists. */
   async start(): Promise<void> {
     this.#attachments.start();
     this.#pods.start();
+    this.#events.start();
     await Promise.all([this.#attachments.whenSynced(PATIENCE), this.#pods.whenSynced(PATIENCE)]);
   }
 
   async networks() {
     return [...this.#attachments.values()].flat();
+  }
+
+  notices() {
+    return newest([...this.#events.values()]);
+  }
+
+  onChange(told: (what: "networks" | "notices") => void): void {
+    this.#attachments.onChange(() => told("networks"));
+    this.#events.onChange(() => told("notices"));
   }
 
   /** Only a full list of pods proves that one is gone; a pod of the same name with another uid is another pod. */
@@ -42,7 +56,7 @@ export class ClusterFacts implements Facts {
   };
 
   async stop(): Promise<void> {
-    await Promise.all([this.#attachments.stop(), this.#pods.stop()]);
+    await Promise.all([this.#attachments.stop(), this.#pods.stop(), this.#events.stop()]);
     this.#client.close();
   }
 }

@@ -4,7 +4,7 @@ import { type Clock, sleep } from "../clock.ts";
 import type { Network } from "../inspect/networks.ts";
 import type { Address } from "../ip/address.ts";
 import type { PoolUsage, Store, StoreError } from "../store/store.ts";
-import type { Holding } from "./api.ts";
+import type { Holding, Notice } from "./api.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What is known besides the claims. Each may be missing where there is nobody to ask. */
@@ -14,6 +14,10 @@ export type Facts = {
   readonly history?: (address: Address) => Promise<readonly Holding[]>;
   /** Whether the pod of a claim is known to be gone, as of the last refresh. */
   readonly isGone?: (claim: Claim) => boolean;
+  /** What was warned of, the newest first. */
+  readonly notices?: () => readonly Notice[];
+  /** Calls back whenever networks or notices have changed. */
+  readonly onChange?: (told: (what: "networks" | "notices") => void) => void;
 };
 
 /** How often the store is asked whether anything has changed, in milliseconds. */
@@ -38,6 +42,8 @@ export class Live {
   /** Since when some pools have been newer than what is counted over all of them. */
   #partialSince: number | undefined;
   #trouble: string | undefined;
+  /** What has changed besides the store. */
+  readonly #stale = new Set<"networks" | "notices">();
 
   constructor(store: Store, facts: Facts, clock: Clock) {
     this.#store = store;
@@ -57,6 +63,7 @@ export class Live {
 
   /** Reads the store, and again whenever it changes, until `stop`. Resolves after the first reading. */
   async start(): Promise<void> {
+    this.#facts.onChange?.((what) => this.#stale.add(what));
     await this.refresh();
     void this.#follow();
   }
@@ -80,6 +87,9 @@ export class Live {
   }
 
   async #read(): Promise<void> {
+    if (this.#stale.delete("networks")) this.#seen = undefined;
+    else if (this.#stale.delete("notices"))
+      this.#take(this.#snapshot.with(String(++this.#reads), [], await this.#facts.networks()));
     const revision = await this.#store.revision?.();
     if (revision && !revision.ok) return void this.#fail(revision.error);
     const isNew = revision === undefined || revision.value !== this.#seen || this.#trouble !== undefined;

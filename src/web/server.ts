@@ -114,7 +114,7 @@ export class Ui {
     }
   }
 
-  #overview({ user, canLeave, canWrite }: Visitor): Overview {
+  #overview({ user, canLeave, canWrite, seesEvents }: Visitor): Overview {
     const { snapshot, trouble } = this.#live;
     return {
       version,
@@ -126,6 +126,7 @@ export class Ui {
       revision: snapshot.revision,
       pools: [...snapshot.pools.values()].map(({ summary }) => summary),
       findings: snapshot.findings,
+      notices: seesEvents ? (this.#options.facts.notices?.() ?? []) : [],
       claims: snapshot.claims.length,
       pods: snapshot.pods,
       nodes: snapshot.nodes,
@@ -138,8 +139,12 @@ export class Ui {
     const { state, block } = found;
     const { pool, claims, rules, summary } = state;
     const isGone = this.#options.facts.isGone ?? (() => false);
-    const map = mapOf({ pool, claims, rules, isGone, now: this.#options.clock.now(), block });
-    return Response.json({ ...map, pool: summary } satisfies MapAnswer);
+    const { snapshot } = this.#live;
+    const elsewhere = (part: Cidr) => snapshot.elsewhere(state, part);
+    const now = this.#options.clock.now();
+    const map = mapOf({ pool, claims, rules, isGone, elsewhere, now, block });
+    const overlaps = snapshot.overlapping(state).map((other) => other.summary);
+    return Response.json({ ...map, pool: summary, overlaps } satisfies MapAnswer);
   }
 
   #claims(query: URLSearchParams): Response {

@@ -99,6 +99,24 @@ export class Snapshot {
     return { found, total };
   }
 
+  /** Pools that share addresses with this one, and a realm. */
+  overlapping({ pool }: PoolState): readonly PoolState[] {
+    const { range, networkName } = pool;
+    return [...this.pools.values()].filter(({ pool: other }) => {
+      const isOther =
+        other !== pool && other.networkName === networkName && other.range.family === range.family;
+      return isOther && other.range.base <= lastOf(range) && range.base <= lastOf(other.range);
+    });
+  }
+
+  /** What other pools hold of a part of this one and this one may not give, ascending by address. */
+  elsewhere(state: PoolState, block: Cidr): readonly Claim[] {
+    return this.overlapping(state)
+      .flatMap((other) => this.inBlock(other, block))
+      .filter(({ overlapCheck }) => overlapCheck)
+      .toSorted((a, b) => (a.address.value < b.address.value ? -1 : 1));
+  }
+
   /** The claims of a part of a pool. */
   inBlock({ claims }: PoolState, block: Cidr): readonly Claim[] {
     return claims.slice(firstAtLeast(claims, block.base), firstAtLeast(claims, lastOf(block) + 1n));

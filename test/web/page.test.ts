@@ -1,5 +1,5 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Claim } from "../../src/allocation/claim.ts";
@@ -9,6 +9,9 @@ import { Site, someNetworks } from "./site.ts";
 
 // Debian's chromium is installed by `make setup` as root; without it there is no browser to ask.
 const suite = hasChromium ? describe : describe.skip;
+
+// A browser on a busy machine takes its time.
+setDefaultTimeout(120_000);
 
 /** Pictures of each run, to look at. */
 const PICTURES = join(tmpdir(), `berth-pictures-${process.getuid?.()}`);
@@ -43,6 +46,23 @@ const history = async () => [
     until: hoursAgo(340),
   },
 ];
+
+const notices = () => [
+  {
+    time: hoursAgo(2),
+    about: "Pod default/web-1",
+    reason: "AddressAllocationFailed",
+    message: "default/web-1: all 6 addresses of 10.58.0.0/29 are held",
+    count: 3,
+    hint: "enlarge the range",
+  },
+];
+
+/** Run in the page by the debugger, which its content security policy does not bind. */
+const AXE = `${readFileSync(require.resolve("axe-core/axe.min.js"), "utf8")};
+  axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] })
+    .then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, any }) =>
+      ({ id, target: html.slice(0, 120) + " " + (any[0]?.message ?? "") }))))`;
 
 const poolLink = (site: Site, id: string) =>
   `${site.url.replace(/\?.*/, "")}#/pool?id=${encodeURIComponent(id)}`;
@@ -147,6 +167,27 @@ suite("the page in a browser", () => {
     expect(background).toBe("rgb(18, 24, 23)");
     expect(complaints).toEqual([]);
   });
+
+  test.each([false, true])(
+    "no rule of WCAG 2.2 AA that a machine can check is broken, dark: %p",
+    async (dark) => {
+      const site = await open(someNetworks(), { writable: true, facts: { isGone, history, notices } });
+      const { page } = await browser.open(site.url, { dark });
+      await page.getByRole("heading", { name: "Latest events" }).waitFor();
+      const broken = async () => {
+        const found = await page.evaluate<{ id: string; target: string }[]>(AXE);
+        return found.map(({ id, target }) => `${id}: ${target}`);
+      };
+      expect(await broken()).toEqual([]);
+      await page.screenshot(picture(dark ? "events-dark" : "events"));
+      await page.goto(`${poolLink(site, "10.58.0.0/29@")}&address=10.58.0.1`);
+      await page.getByRole("heading", { name: "History" }).waitFor();
+      expect(await broken()).toEqual([]);
+      await page.getByLabel("Search").fill("storage-1");
+      await page.getByRole("table").waitFor();
+      expect(await broken()).toEqual([]);
+    },
+  );
 
   test("phone width: nothing is wider than the screen", async () => {
     const site = await open(someNetworks());

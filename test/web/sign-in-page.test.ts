@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
@@ -8,6 +8,8 @@ import { binding, fill, NAMESPACE } from "./people.ts";
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 // Debian's chromium is installed by `make setup` as root; without it there is no browser to ask.
 const suite = hasChromium ? describe : describe.skip;
+
+setDefaultTimeout(120_000);
 
 /** `berth ui --sign-in` as a process whose own client certificate may look; people have tokens. */
 suite("signing in with a browser", () => {
@@ -30,7 +32,7 @@ suite("signing in with a browser", () => {
     );
     const { value } = await child.stdout.getReader().read();
     url = new TextDecoder().decode(value).trim();
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     child?.kill("SIGTERM");
@@ -73,5 +75,5 @@ suite("signing in with a browser", () => {
     const log = readFileSync(join(server.folder, "ui.log"), "utf8");
     expect(log).toContain('"msg":"signed in","user":"ann"');
     expect(log).not.toMatch(/token-of|berth-session/);
-  }, 60_000);
+  });
 });

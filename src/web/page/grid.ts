@@ -6,6 +6,7 @@ import { count, percent } from "./format.ts";
 export const STATES: Record<AddressState, { readonly name: string; readonly mark: string }> = {
   held: { name: "held by a pod", mark: "" },
   vanished: { name: "held by a pod that is gone", mark: "!" },
+  elsewhere: { name: "held in another pool", mark: "∩" },
   reserved: { name: "reserved", mark: "R" },
   quarantined: { name: "quarantined", mark: "Q" },
   gateway: { name: "gateway", mark: "G" },

@@ -1,11 +1,11 @@
-import type { Finding, Overview, PoolSummary } from "../api.ts";
+import type { Finding, Notice, Overview, PoolSummary } from "../api.ts";
 import { bar, h } from "./dom.ts";
-import { count, percent, plural } from "./format.ts";
+import { ago, count, percent, plural, when } from "./format.ts";
 import { linkTo } from "./route.ts";
 
 /** The first page: how things stand, what is wrong, and every pool by how full it is. */
 export function renderHome(overview: Overview): HTMLElement {
-  const { pools, findings } = overview;
+  const { pools, findings, notices } = overview;
   const fullest = pools.toSorted((a, b) => b.percent - a.percent);
   return h(
     "div",
@@ -20,6 +20,7 @@ export function renderHome(overview: Overview): HTMLElement {
       tile("Pools", pools.length.toLocaleString("en")),
     ),
     renderFindings(findings),
+    notices.length > 0 && renderNotices(notices),
     h("h2", {}, "Pools"),
     pools.length === 0
       ? h("p", { class: "quiet" }, "No pool has been used yet: the first pod makes one.")
@@ -57,6 +58,29 @@ function renderFindings(findings: readonly Finding[]): HTMLElement {
     h("h2", { id: "problems" }, plural(findings.length, "problem")),
     h("ul", {}, ...items),
     more > 0 && h("p", { class: "quiet" }, `and ${more} more: berth check lists them`),
+  );
+}
+
+/** What has gone wrong lately, as `kubectl events` has it. */
+function renderNotices(notices: readonly Notice[]): HTMLElement {
+  const items = notices.map(({ time, about, reason, message, count: times, hint }) =>
+    h(
+      "li",
+      { class: "warning" },
+      h("span", { class: "tag", title: when(time) }, ago(time)),
+      h("p", {}, message),
+      h(
+        "p",
+        { class: "hint" },
+        `${about}, ${reason}${times > 1 ? `, ${times} times` : ""}${hint === "" ? "" : `: ${hint}`}`,
+      ),
+    ),
+  );
+  return h(
+    "section",
+    { class: "findings", "aria-labelledby": "events" },
+    h("h2", { id: "events" }, "Latest events"),
+    h("ul", {}, ...items),
   );
 }
 

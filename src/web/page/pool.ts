@@ -17,6 +17,7 @@ export class PoolPage {
   readonly #look = h("output", { class: "look", "aria-live": "off" });
   readonly #body = h("div", { class: "body" });
   readonly #numbers = h("div", { class: "summary" });
+  readonly #overlaps = h("p", { class: "name" });
 
   constructor(map: MapAnswer) {
     this.#map = map;
@@ -40,6 +41,7 @@ export class PoolPage {
     const moved = map.block !== this.#map.block || map.pool.id !== this.#map.pool.id;
     this.#map = map;
     this.#numbers.replaceChildren(...this.#summary());
+    this.#showOverlaps();
     if (moved) this.#render();
     else if (this.#asTable) void this.#table?.refresh();
     else if (!this.#grid?.update(map)) this.#showGrid();
@@ -67,9 +69,11 @@ export class PoolPage {
       "Table",
     );
     this.#numbers.replaceChildren(...this.#summary());
+    this.#showOverlaps();
     this.element.replaceChildren(
       h("h1", { class: "mono" }, pool.range),
       h("p", { class: "name" }, about(pool)),
+      this.#overlaps,
       this.#numbers,
       h(
         "div",
@@ -81,6 +85,15 @@ export class PoolPage {
     );
     if (this.#asTable) this.#showTable();
     else this.#showGrid();
+  }
+
+  #showOverlaps(): void {
+    const links = this.#map.overlaps.flatMap(({ id, range }, index) => [
+      index === 0 ? "" : ", ",
+      h("a", { href: linkTo({ page: "pool", pool: id }), class: "mono" }, range),
+    ]);
+    this.#overlaps.hidden = links.length === 0;
+    this.#overlaps.replaceChildren("Shares addresses with ", ...links);
   }
 
   *#summary(): Generator<HTMLElement> {
