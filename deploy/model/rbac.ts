@@ -133,7 +133,8 @@ const EDITOR: readonly Rule[] = [
   whereabouts("overlappingrangeipreservations", ["create", "patch", "delete"]),
 ];
 
-const NONE: Rights = { namespaced: [], cluster: [] };
+/** It tells pods what becomes of their leases. */
+const DHCP_DAEMON: Rights = { namespaced: [], cluster: [EVENTS] };
 
 /** Service account, roles and bindings of one part. */
 function account(context: Context, part: string, rights: Rights): readonly Manifest[] {
@@ -168,7 +169,7 @@ export function workloadAccounts(context: Context): readonly Manifest[] {
   return [
     ...account(context, "reconciler", RECONCILER),
     ...account(context, "controller", CONTROLLER),
-    ...account(context, "dhcp-daemon", NONE),
+    ...account(context, "dhcp-daemon", DHCP_DAEMON),
   ];
 }
 

@@ -9,7 +9,8 @@ import { openStore } from "../store/open.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import { Calls, type Peer } from "./calls.ts";
 import { throughDaemon } from "./dhcp/access.ts";
-import type { LeaseBook, LeaseService } from "./dhcp/role.ts";
+import type { LeaseBook } from "./dhcp/role.ts";
+import type { LeaseService } from "./dhcp/service.ts";
 import type { DhcpSettings } from "./dhcp/settings.ts";
 import { Failures } from "./failures.ts";
 import { History, historyPath, recorded } from "./history.ts";
@@ -125,17 +126,18 @@ export class Agent {
       committed: (changes) => metrics.committed(changes),
     });
     const { registry } = metrics;
+    const isPod = options.inCluster === true;
     const leases =
       book &&
       dhcp &&
-      new (dhcpRole().LeaseService)({ clock, book, settings: dhcp, registry, log: this.#log });
+      dhcpRole().serveLeases({ clock, book, settings: dhcp, registry, log: this.#log, isPod });
     this.#leases = leases;
     this.#calls = new Calls({
       clock,
       host: (log, store, call, caller) => {
         const here = leases && ({ kind: "here", leases: leases.for(caller) } as const);
         const dhcp = here ?? throughDaemon(call, stateDir);
-        return new Machine(log, store, clock, { dhcp, inCluster: options.inCluster === true });
+        return new Machine(log, store, clock, { dhcp, inCluster: isPod });
       },
       stores: this.#stores,
       journal,

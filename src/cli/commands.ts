@@ -227,6 +227,7 @@ export const COMMANDS: readonly Command[] = [
     flags: [
       "--socketpath",
       "--hostprefix",
+      "--in-cluster",
       "--pidfile",
       "--broadcast",
       "--timeout",

@@ -27,6 +27,8 @@ Durations are such as 500ms, 10s or 3m28s. Log lines (JSON) go to standard error
   -state-dir DIR         journal of the leases                          ${DEFAULT_STATE_DIR}
   -metrics-address HOST:PORT  /metrics, /healthz and /readyz            off
   -log-level LEVEL       debug, verbose, error or panic                 verbose
+  -in-cluster            in a pod: its service account tells pods of their leases; else the kubeconfig
+                         of whereabouts' flat file does, where there is one
   -sweep DURATION        how often interfaces are looked for            30s
 
 A restart keeps the leases. Exit codes: 0 stopped; 1 cannot serve, with the reason; 2 wrong usage.
@@ -44,6 +46,7 @@ const OPTIONS = {
   "metrics-address": { type: "string", default: "off" },
   "log-level": { type: "string", default: "verbose" },
   sweep: { type: "string" },
+  "in-cluster": { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
 
@@ -72,6 +75,7 @@ export async function runDhcpDaemon(args: string[]): Promise<number> {
       stateDir: `${hostprefix}${values["state-dir"]}`,
       settings: settings.value,
       dhcp: dhcp.value,
+      inCluster: values["in-cluster"],
       clock: systemClock,
       write: writeLog,
     },

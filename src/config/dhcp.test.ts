@@ -5,7 +5,13 @@ function issuesOf(ipam: unknown): string[] {
   return readDhcp(ipam).issues.map(({ severity, code, path }) => `${severity} ${code} ${path}`);
 }
 
-const DEFAULTS = { clientId: "sandbox", ipv6: false, onChange: "apply", probe: true } as const;
+const DEFAULTS = {
+  clientId: "sandbox",
+  ipv6: false,
+  onChange: "apply",
+  probe: true,
+  probeTiming: "fast",
+} as const;
 
 describe("readDhcp", () => {
   test("defaults", () => {
@@ -40,7 +46,13 @@ describe("readDhcp", () => {
   });
 
   test("who the pod is to the server, and what follows from its answers", () => {
-    const chosen = { clientId: "pod", ipv6: true, onChange: "fail", probe: false } as const;
+    const chosen = {
+      clientId: "pod",
+      ipv6: true,
+      onChange: "fail",
+      probe: false,
+      probeTiming: "rfc5227",
+    } as const;
     expect(readDhcp({ type: "dhcp", ...chosen }).config).toMatchObject(chosen);
   });
 

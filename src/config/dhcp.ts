@@ -3,7 +3,7 @@ import { readIpam } from "./ipam.ts";
 import { type Checked, renderValue } from "./issue.ts";
 import { element, member } from "./json-path.ts";
 import { nearestHint } from "./nearest.ts";
-import { CHANGES, CLIENT_IDS, DEFAULT_SOCKET, dhcpIpam } from "./schema/dhcp.ts";
+import { CHANGES, CLIENT_IDS, DEFAULT_SOCKET, dhcpIpam, PROBE_TIMINGS } from "./schema/dhcp.ts";
 import type { DhcpConfig, ProvidedOption, RequestedOption } from "./types.ts";
 
 /** The options that upstream's plugin knows by name (RFC 2132, RFC 3004). */
@@ -36,6 +36,7 @@ export function readDhcp(ipam: unknown): Checked<DhcpConfig> {
   const daemonSocketPath = readSocket(shape.daemonSocketPath, found);
   const clientId = readChoice("clientId", shape.clientId, CLIENT_IDS, found);
   const onChange = readChoice("onChange", shape.onChange, CHANGES, found);
+  const probeTiming = readChoice("probeTiming", shape.probeTiming, PROBE_TIMINGS, found);
   const { priority, ipv6 = false, probe = true } = shape;
   return found.check(() => ({
     daemonSocketPath,
@@ -46,6 +47,7 @@ export function readDhcp(ipam: unknown): Checked<DhcpConfig> {
     ipv6,
     onChange,
     probe,
+    probeTiming,
   }));
 }
 

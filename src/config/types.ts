@@ -35,6 +35,8 @@ export type DhcpConfig = {
   readonly onChange: "apply" | "fail";
   /** Probe an address by ARP before it is used. */
   readonly probe: boolean;
+  /** How long the probe takes: 25 ms, or the four to seven seconds of RFC 5227. */
+  readonly probeTiming: "fast" | "rfc5227";
 };
 
 export type StoreChoice =

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { arpAnnouncement, arpProbe, decodeArp, encodeArp, showsConflict } from "./arp.ts";
+import { arpAnnouncement, arpProbe, decodeArp, encodeArp, probeTimes, showsConflict } from "./arp.ts";
 import { joined } from "./bytes.ts";
 import { ip } from "./testing/answers.ts";
 
@@ -24,6 +24,24 @@ test("whoever has the address, or probes for it, is a conflict; we ourselves are
   // An ordinary question for the address by a neighbour.
   const question = { ...arpProbe(THEIRS, WANTED), senderAddress: ip("192.0.2.1") };
   expect(showsConflict(question, OURS, WANTED)).toBe(false);
+});
+
+test("probes of RFC 5227: three, one to two seconds apart, and two of silence after the last", () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 3 }), (draws) => {
+      let drawn = 0;
+      const { probes, silence } = probeTimes("rfc5227", () => draws[drawn++ % draws.length] ?? 0);
+      const [first = 0, second = 0, third = 0] = probes;
+      expect(probes).toHaveLength(3);
+      expect(first).toBeLessThanOrEqual(1_000);
+      for (const gap of [second - first, third - second]) {
+        expect(gap).toBeGreaterThanOrEqual(999.999);
+        expect(gap).toBeLessThanOrEqual(2_000);
+      }
+      expect(silence - third).toBeCloseTo(2_000);
+    }),
+  );
+  expect(probeTimes("fast", Math.random)).toEqual({ probes: [0, 12], silence: 25 });
 });
 
 test("anything else is refused, nothing throws", () => {

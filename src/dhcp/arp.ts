@@ -1,6 +1,7 @@
 import { type Address, sameAddress } from "../ip/address.ts";
 import { ok, type Result } from "../result.ts";
 import { address4, bytesOfAddress, joined, NO_ADDRESS, sameBytes, uint16 } from "./bytes.ts";
+import type { Random } from "./machine.ts";
 import { type Malformed, malformed } from "./malformed.ts";
 
 /** ARP over Ethernet for IPv4 (RFC 826), without the Ethernet header. */
@@ -67,4 +68,28 @@ export function showsConflict(arp: Arp, mac: Uint8Array, address: Address): bool
   if (sameAddress(arp.senderAddress, address)) return true;
   const probe = arp.operation === "request" && sameAddress(arp.senderAddress, NO_ADDRESS);
   return probe && sameAddress(arp.targetAddress, address);
+}
+
+/** `rfc5227`: as the RFC has it, four to seven seconds. `fast`: 25 ms, in which a neighbour that is awake answers. */
+export type ProbeTiming = "fast" | "rfc5227";
+
+/** RFC 5227 section 1.1, in milliseconds. */
+const PROBE_WAIT = 1_000;
+const PROBE_MIN = 1_000;
+const PROBE_MAX = 2_000;
+const ANNOUNCE_WAIT = 2_000;
+/** Between the two announcements of an address. */
+export const ANNOUNCE_INTERVAL = 2_000;
+
+/** When probes go out, and when silence means that the address is free: milliseconds from now. */
+export function probeTimes(
+  timing: ProbeTiming,
+  random: Random,
+): { readonly probes: readonly number[]; readonly silence: number } {
+  if (timing === "fast") return { probes: [0, 12], silence: 25 };
+  const first = random() * PROBE_WAIT;
+  const gap = () => PROBE_MIN + random() * (PROBE_MAX - PROBE_MIN);
+  const second = first + gap();
+  const third = second + gap();
+  return { probes: [first, second, third], silence: third + ANNOUNCE_WAIT };
 }

@@ -1,4 +1,4 @@
-import type { Address } from "../ip/address.ts";
+import { type Address, formatAddress } from "../ip/address.ts";
 import type { LogFields, LogLevel } from "../log.ts";
 import type { Lease } from "./lease.ts";
 
@@ -13,6 +13,17 @@ import type { Lease } from "./lease.ts";
 export type Step<State, Sent> = { readonly state: State; readonly effects: readonly Effect<Sent>[] };
 
 export type Random = () => number;
+
+/** When a step is taken, and by which chances. */
+export type Moment = { readonly now: number; readonly random: Random };
+
+/** A client between two steps. */
+export type State<Config, Phase> = {
+  readonly config: Config;
+  readonly phase: Phase;
+  /** When the next `timer` is wanted; absent: not at all. */
+  readonly wakeAt?: number;
+};
 
 /** What happened, `Message` being what came from the network. */
 export type Event<Message> =
@@ -38,6 +49,11 @@ export type Event<Message> =
 /** What the driver has to do, `Sent` being what goes to the network. */
 export type Effect<Sent> =
   | Sent
+  /**
+   * What is sent next has the server give this away: the lease as far as it is known, to be written down before, so that it can be
+   * given back whatever happens to the client.
+   */
+  | { readonly kind: "intend"; readonly lease: Lease }
   /** Find out whether another host uses the address (RFC 5227, RFC 4862 section 5.4) and answer with `probed`. */
   | { readonly kind: "probe"; readonly address: Address }
   /** There is a lease and the interface is to carry it. */
@@ -79,4 +95,47 @@ export type PhaseName =
 /** The sooner of a time and a limit, where there is one. */
 export function earliest(at: number, limit: number | undefined): number {
   return limit === undefined ? at : Math.min(at, limit);
+}
+
+/** Timers of JavaScript end at 2^31 ms; waking early does no harm. */
+const LONGEST_SLEEP = 2 ** 31 - 1;
+
+/** The state that a client goes into, when it wakes next, and what is to be done on the way. */
+export function into<Config, Phase, Sent>(
+  config: Config,
+  phase: Phase,
+  { now }: Moment,
+  wakeAt?: number,
+  ...effects: readonly Effect<Sent>[]
+): Step<State<Config, Phase>, Sent> {
+  const wake = wakeAt === undefined ? {} : { wakeAt: Math.min(wakeAt, now + LONGEST_SLEEP) };
+  return { state: { config, phase, ...wake }, effects };
+}
+
+/** The step, its effects behind others. */
+export function after<S, Sent>(effects: readonly Effect<Sent>[], step: Step<S, Sent>): Step<S, Sent> {
+  return { state: step.state, effects: [...effects, ...step.effects] };
+}
+
+/** Nothing happens. */
+export function unchanged<S>(state: S): Step<S, never> {
+  return { state, effects: [] };
+}
+
+export function log(msg: string, fields: LogFields): Effect<never> {
+  return { kind: "log", level: "verbose", msg, fields };
+}
+
+/** What a server stated of the times of a lease and was not taken over. */
+export function clamped(lease: Lease, note: string | undefined): Effect<never>[] {
+  return note ? [log("lease times clamped", { server: formatAddress(lease.server), note })] : [];
+}
+
+/** A lease that was asked for: all that is known of it before the server has answered. */
+export function intended(
+  asked: Pick<Lease, "family" | "address" | "server" | "serverDuid" | "delegated">,
+  now: number,
+): Effect<never> {
+  const lease = { ...asked, routes: [], dns: {}, ntp: [], times: { obtainedAt: now }, options: {} };
+  return { kind: "intend", lease };
 }

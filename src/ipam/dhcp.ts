@@ -78,6 +78,7 @@ function load(request: CniRequest, host: Host): Result<DhcpConfig, CniError> {
 function wishOf(request: CniRequest, config: DhcpConfig): LeaseWish {
   const args = looseArgs(request.args);
   const [namespace = "", name = ""] = [args.get("K8S_POD_NAMESPACE"), args.get("K8S_POD_NAME")];
+  const uid = args.get("K8S_POD_UID");
   const provide = new Map<number, Uint8Array>();
   for (const { option, value, fromArg } of config.provide) {
     const text = (fromArg === undefined ? undefined : args.get(fromArg)) ?? value;
@@ -89,6 +90,7 @@ function wishOf(request: CniRequest, config: DhcpConfig): LeaseWish {
     netns: request.netns,
     network: request.network,
     pod: name === "" ? "" : `${namespace}/${name}`,
+    ...(uid && { uid }),
     hostName: name,
     provide,
     config,

@@ -14,11 +14,16 @@ export type LeaseWish = {
   readonly network: string;
   /** `namespace/name`, or "" where the runtime does not say. */
   readonly pod: string;
+  /** Of the pod, where the runtime says it. */
+  readonly uid?: string;
   /** Option 12; "" sends none. */
   readonly hostName: string;
   /** Values of `provide` by the number of the option. */
   readonly provide: ReadonlyMap<number, Uint8Array>;
-  readonly config: Pick<DhcpConfig, "clientId" | "ipv6" | "onChange" | "probe" | "request" | "priority">;
+  readonly config: Pick<
+    DhcpConfig,
+    "clientId" | "ipv6" | "onChange" | "probe" | "probeTiming" | "request" | "priority"
+  >;
 };
 
 /** The leases of a node. Addresses of DHCPv4 come before those of DHCPv6. */

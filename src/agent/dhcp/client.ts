@@ -4,10 +4,13 @@ import type { PhaseName } from "../../dhcp/machine.ts";
 import type { Log } from "../../log.ts";
 import type { NetnsError } from "../../netns/error.ts";
 import type { Result } from "../../result.ts";
-import { openClient4, releaseFromAfar4 } from "./client4.ts";
-import { openClient6, releaseFromAfar6 } from "./client6.ts";
-import type { LeaseEvents } from "./driver.ts";
-import type { LeaseRecord } from "./record.ts";
+import { Driver, type LeaseEvents } from "./driver.ts";
+import { sendFrom } from "./from-afar.ts";
+import { Port } from "./port.ts";
+import type { ClientState, Protocol } from "./protocol.ts";
+import { protocol4 } from "./protocol4.ts";
+import { protocol6 } from "./protocol6.ts";
+import { type LeaseRecord, refOf } from "./record.ts";
 import type { DhcpSettings } from "./settings.ts";
 
 /** The client of one lease, of DHCPv4 or DHCPv6. */
@@ -37,11 +40,39 @@ export type ClientOptions = {
 };
 
 export function openClient(record: LeaseRecord, options: ClientOptions): Client {
-  return record.family === 4 ? openClient4(record, options) : openClient6(record, options);
+  const { settings, clock, via } = options;
+  return record.family === 4
+    ? clientOf(record, protocol4(record, settings, clock, via), options)
+    : clientOf(record, protocol6(record, settings, clock), options);
+}
+
+function clientOf<State extends ClientState, Message, Sent extends { readonly kind: "send" }>(
+  record: LeaseRecord,
+  protocol: Protocol<State, Message, Sent>,
+  { clock, events, log, malformed }: ClientOptions,
+): Client {
+  const port = new Port({
+    at: refOf(record),
+    protocol,
+    clock,
+    received: (message, from) => driver.dispatch({ kind: "packet", message, from }),
+    malformed,
+  });
+  const driver = new Driver({ protocol, port, clock, events, log });
+  return {
+    phase: () => driver.phase,
+    start: () => driver.dispatch({ kind: "start" }),
+    reboot: (lease) => driver.dispatch({ kind: "reboot", lease }),
+    hold: (lease) => driver.resume(protocol.bound(lease)),
+    release: () => driver.release(),
+    stop: () => driver.stop(),
+    source: () => port.source,
+  };
 }
 
 /**
- * Gives back the lease of an interface that is gone, from the node's interface to the same network. The error is for people.
+ * Gives back the lease of an interface that is gone: the same frame, sent from the node's interface to the same network, the bridge or
+ * the master of a macvlan. The error is for people. A server that is reached from the pod alone hears nothing of it.
  */
 export function releaseFromAfar(
   record: LeaseRecord,
@@ -49,6 +80,19 @@ export function releaseFromAfar(
   settings: DhcpSettings,
   clock: Clock,
 ): Result<void, string> {
-  const release = record.family === 4 ? releaseFromAfar4 : releaseFromAfar6;
-  return release(record, lease, settings, clock);
+  const via = () => (record.via === undefined ? undefined : Uint8Array.fromHex(record.via));
+  return record.family === 4
+    ? sendRelease(record, lease, protocol4(record, settings, clock, via), clock)
+    : sendRelease(record, lease, protocol6(record, settings, clock), clock);
+}
+
+function sendRelease<State extends ClientState, Message, Sent extends { readonly kind: "send" }>(
+  { parent }: LeaseRecord,
+  lease: Lease,
+  { bound, step, ethertype, frameFromAfar }: Protocol<State, Message, Sent>,
+  clock: Clock,
+): Result<void, string> {
+  const { effects } = step(bound(lease), { kind: "release" }, clock.elapsed(), clock.random);
+  const frames = effects.flatMap((effect) => (effect.kind === "send" ? [frameFromAfar(effect)] : []));
+  return sendFrom(parent, ethertype, frames);
 }

@@ -1,16 +1,16 @@
 import type { Clock, Timer } from "../../clock.ts";
 import type { Lease } from "../../dhcp/lease.ts";
-import type { Effect, Event, Failure, PhaseName, Step } from "../../dhcp/machine.ts";
+import type { Effect, Event, Failure, PhaseName } from "../../dhcp/machine.ts";
 import type { Log } from "../../log.ts";
 import type { NetnsError } from "../../netns/error.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Port } from "./port.ts";
-
-/** What both clients of src/dhcp have in common. */
-type ClientState = { readonly phase: { readonly name: PhaseName }; readonly wakeAt?: number };
+import type { ClientState, Protocol } from "./protocol.ts";
 
 /** Told what becomes of the lease. */
 export type LeaseEvents = {
+  /** The next message has a server give this away: whether it is written down, without which nothing is sent. */
+  readonly intend: (lease: Lease) => Promise<boolean>;
   readonly bound: (lease: Lease) => void;
   readonly renewed: (lease: Lease, previous: Lease) => void;
   readonly changed: (lease: Lease, previous: Lease) => void;
@@ -18,19 +18,15 @@ export type LeaseEvents = {
   /** Reached no server within a while, after the lease was lost; more tries follow. */
   readonly resting: () => void;
   readonly failed: (failure: Failure) => void;
+  /** The lease is held and nothing is under way: a client that is opened anew and told to hold it goes on alike. */
+  readonly quiet: () => void;
   /** The interface or its namespace is not there any more; nothing more is tried. */
   readonly gone: (error: NetnsError) => void;
 };
 
-export type DriverOptions<State, Message, Sent> = {
-  readonly state: State;
-  readonly step: (
-    state: State,
-    event: Event<Message>,
-    now: number,
-    random: () => number,
-  ) => Step<State, Sent>;
-  readonly port: Port<Sent>;
+export type DriverOptions<State extends ClientState, Message, Sent> = {
+  readonly protocol: Protocol<State, Message, Sent>;
+  readonly port: Port<State, Message, Sent>;
   readonly clock: Clock;
   readonly events: LeaseEvents;
   readonly log: Log;
@@ -58,12 +54,13 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
   #listening: Timer | undefined;
   #stopped = false;
   #gone: NetnsError | undefined;
+  /** While an intent is being written nothing is sent. */
+  #isWriting = false;
   #released: ((result: Result<void, NetnsError>) => void) | undefined;
 
   constructor(options: DriverOptions<State, Message, Sent>) {
     this.#options = options;
-    this.#state = options.state;
-    this.#schedule();
+    this.#state = options.protocol.idle;
   }
 
   get phase(): PhaseName {
@@ -72,16 +69,15 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
 
   dispatch(event: Event<Message>): void {
     if (this.#stopped) return;
-    const { clock, step, port } = this.#options;
-    const { state, effects } = step(this.#state, event, clock.elapsed(), clock.random);
+    const { clock, protocol, port, events } = this.#options;
+    const { state, effects } = protocol.step(this.#state, event, clock.elapsed(), clock.random);
     if (event.kind === "packet" && state.phase.name !== this.#state.phase.name) port.trust();
     this.#state = state;
-    for (const effect of effects) {
-      this.#carryOut(effect);
-      if (this.#stopped) return;
-    }
+    this.#carryOutAll(effects);
+    if (this.#stopped) return;
     if (QUIET.includes(this.#state.phase.name)) port.close();
     this.#schedule();
+    if (this.#state.phase.name === "bound") events.quiet();
   }
 
   /** Goes on from a state of before. */
@@ -123,6 +119,26 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
     this.#timer = this.#options.clock.after(Math.ceil(wait), () => this.dispatch({ kind: "timer" }));
   }
 
+  #carryOutAll(effects: readonly Effect<Sent>[]): void {
+    for (const [index, effect] of effects.entries()) {
+      if (this.#stopped) return;
+      if (effect.kind === "intend") {
+        void this.#intend(effect.lease, effects.slice(index + 1));
+        return;
+      }
+      this.#carryOut(effect);
+    }
+  }
+
+  /** Has it written down, and only then does what follows, unless the client has gone on meanwhile. */
+  async #intend(lease: Lease, following: readonly Effect<Sent>[]): Promise<void> {
+    const before = this.#state;
+    this.#isWriting = true;
+    const written = await this.#options.events.intend(lease);
+    this.#isWriting = false;
+    if (written && this.#state === before) this.#carryOutAll(following);
+  }
+
   #carryOut(effect: Effect<Sent>): void {
     const { events, log, port } = this.#options;
     switch (effect.kind) {
@@ -143,6 +159,7 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
       case "changed":
         events[effect.kind](effect.lease, effect.previous);
         return;
+      case "intend": // see #carryOutAll
       case "kept":
         return;
       case "lost":
@@ -162,6 +179,7 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
 
   #send(sent: Sent): void {
     const { port, clock, events, log } = this.#options;
+    if (this.#isWriting) return; // it will be sent again
     if (this.#restUntil !== undefined && clock.elapsed() < this.#restUntil) return;
     const result = port.send(sent);
     if (!result.ok && result.error.code !== "refused") {

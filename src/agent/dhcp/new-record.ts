@@ -5,7 +5,7 @@ import type { LeaseRecord } from "./record.ts";
 
 /** The record of a lease that is still to be had. `now` is in the time of leases. */
 export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: number): LeaseRecord {
-  const { attachment, network, pod, config } = wish;
+  const { attachment, network, pod, uid, config } = wish;
   const { ref, link, parent } = seen;
   const id = clientIdOf(wish, link.mac);
   const duid = config.clientId === "mac" ? duidOfMac(link.mac) : duidOfName(id);
@@ -15,6 +15,7 @@ export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: n
     family,
     network,
     pod,
+    ...(uid !== undefined && { uid }),
     netns: ref.netns,
     identity: ref.identity,
     index: ref.index,
@@ -27,6 +28,7 @@ export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: n
     // Interfaces of ipvlan have their master's MAC address: a unicast to an address that none of them has yet reaches none.
     broadcast: link.kind === "ipvlan",
     probe: config.probe,
+    probeTiming: config.probeTiming,
     onChange: config.onChange,
     ...(config.priority !== undefined && { priority: config.priority }),
     since: now,

@@ -1,7 +1,9 @@
 import * as v from "valibot";
+import { sandboxClientId } from "../../dhcp/client-id.ts";
 import type { Lease } from "../../dhcp/lease.ts";
 import { leaseFromJson, leaseToJson, shiftLease } from "../../dhcp/lease-text.ts";
 import type { Family } from "../../ip/address.ts";
+import type { InterfaceRef } from "../../netns/interface.ts";
 import { err, ok, type Result } from "../../result.ts";
 
 /** One lease of one interface as the journal keeps it: all that is needed to hold, extend and give it back. Bytes are in hex. */
@@ -11,6 +13,8 @@ const RECORD = v.object({
   family: v.picklist([4, 6]),
   network: v.string(),
   pod: v.string(),
+  /** Of the pod, where the runtime says it. */
+  uid: v.exactOptional(v.string()),
   netns: v.string(),
   /** Of the namespace, and the number of the interface in it. */
   identity: v.string(),
@@ -28,6 +32,7 @@ const RECORD = v.object({
   provide: v.record(v.string(), v.string()),
   broadcast: v.boolean(),
   probe: v.boolean(),
+  probeTiming: v.exactOptional(v.picklist(["fast", "rfc5227"])),
   onChange: v.picklist(["apply", "fail"]),
   priority: v.exactOptional(v.number()),
   /** The MAC address that the server's last answer came from: its own, or that of a relay. */
@@ -36,16 +41,36 @@ const RECORD = v.object({
   since: v.number(),
   /** `leaseToJson`, in wall time; absent while there is none any more. */
   lease: v.exactOptional(v.string()),
+  /** What a server was asked for and may have given: written before the question, gone with the answer. */
+  intent: v.exactOptional(v.string()),
   /** Why there is none, or why it is not what the pod was given. */
   trouble: v.exactOptional(v.string()),
 });
 
 type Stored = v.InferOutput<typeof RECORD>;
-export type LeaseRecord = Omit<Stored, "lease"> & { readonly family: Family; readonly lease?: Lease };
+export type LeaseRecord = Omit<Stored, "lease" | "intent"> & {
+  readonly family: Family;
+  readonly lease?: Lease;
+  readonly intent?: Lease;
+};
+
+/** Whether the server knows the lease by an identifier that no other sandbox has. */
+export function isKnownBySandbox({ sandbox, network, ifname, client }: LeaseRecord): boolean {
+  return client === sandboxClientId(sandbox, network, ifname).toHex();
+}
+
+/** Where the interface of a record is. */
+export function refOf({ netns, identity, index }: LeaseRecord): InterfaceRef {
+  return { netns, identity, index };
+}
 
 /** `shift` is what wall time shows more than the time of the lease, in milliseconds. */
-export function recordToJson({ lease, ...rest }: LeaseRecord, shift: number): string {
-  const stored: Stored = { ...rest, ...(lease && { lease: leaseToJson(shiftLease(lease, shift)) }) };
+export function recordToJson({ lease, intent, ...rest }: LeaseRecord, shift: number): string {
+  const stored: Stored = {
+    ...rest,
+    ...(lease && { lease: leaseToJson(shiftLease(lease, shift)) }),
+    ...(intent && { intent: leaseToJson(shiftLease(intent, shift)) }),
+  };
   return JSON.stringify(stored);
 }
 
@@ -59,10 +84,29 @@ export function recordFromJson(text: string, shift: number): Result<LeaseRecord,
   }
   const read = v.safeParse(RECORD, parsed, { abortEarly: true });
   if (!read.success) return err(`${v.getDotPath(read.issues[0]) ?? "record"}: ${read.issues[0].message}`);
-  const { lease: stored, ...rest } = read.output;
-  if (stored === undefined) return ok(rest);
-  const lease = leaseFromJson(stored);
-  return lease.ok
-    ? ok({ ...rest, lease: shiftLease(lease.value, -shift) })
-    : err(`lease: ${lease.error.hint}`);
+  const { lease: held, intent: asked, ...rest } = read.output;
+  const lease = held === undefined ? ok(undefined) : leaseFromJson(held);
+  const intent = asked === undefined ? ok(undefined) : leaseFromJson(asked);
+  if (!lease.ok) return err(`lease: ${lease.error.hint}`);
+  if (!intent.ok) return err(`intent: ${intent.error.hint}`);
+  return ok({
+    ...rest,
+    ...(lease.value && { lease: shiftLease(lease.value, -shift) }),
+    ...(intent.value && { intent: shiftLease(intent.value, -shift) }),
+  });
+}
+
+/** A record as text: a fraction of the memory, for leases that nothing happens to. */
+export class RestingRecord {
+  readonly #text: string;
+
+  constructor(record: LeaseRecord) {
+    this.#text = recordToJson(record, 0);
+  }
+
+  read(): LeaseRecord {
+    const read = recordFromJson(this.#text, 0);
+    if (!read.ok) throw new Error(`a lease at rest cannot be read: ${read.error}`);
+    return read.value;
+  }
 }

@@ -24,7 +24,8 @@ export type LeaseRow = {
   readonly trouble: string | null;
 };
 
-export function rowOf({ record, lease, state }: Holder, clock: Clock): LeaseRow {
+export function rowOf({ record, state }: Holder, clock: Clock): LeaseRow {
+  const { lease } = record;
   const shift = clock.now() - clock.elapsed();
   const iso = (time: number | undefined) =>
     time === undefined ? null : new Date(time + shift).toISOString();

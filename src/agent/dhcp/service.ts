@@ -14,6 +14,7 @@ import { holderFailure, interfaceFailure } from "./failure.ts";
 import { Holder, type HolderContext, type HolderError } from "./holder.ts";
 import { LeaseMetrics } from "./metrics.ts";
 import { recordOf } from "./new-record.ts";
+import { Pace } from "./pace.ts";
 import type { LeaseRecord } from "./record.ts";
 import { type LeaseRow, rowOf } from "./rows.ts";
 import type { DhcpSettings } from "./settings.ts";
@@ -26,12 +27,21 @@ export type ServiceOptions = {
   readonly settings: DhcpSettings;
   readonly registry: Registry;
   readonly log: Log;
-  /** Told what befell a lease that a pod uses; the agent may make a Kubernetes Event of it. */
-  readonly notify?: (record: LeaseRecord, reason: string, message: string) => void;
+  /** Told what befell a lease that a pod uses. Must not wait. */
+  readonly notify: (record: LeaseRecord, reason: string, message: string) => void;
 };
 
-/** So many exchanges with servers at once: each has two sockets, and more would only make all of them slower. */
-const AT_ONCE = 128;
+/**
+ * So many exchanges with servers at once. A server that syncs its lease file answers some fifty a second: more would wait for it
+ * longer than the second after which a client asks again, and all would get slower.
+ */
+const AT_ONCE = 32;
+/**
+ * Nothing answers a release, and what does not fit into a server's socket buffer is lost: a hundred and more fit, and from then
+ * on they go at the rate of such a server. Milliseconds from one to the next.
+ */
+const RELEASES_AT_ONCE = 64;
+const RELEASE_INTERVAL = 20;
 /** The answer of an ADD leaves so long before its caller stops waiting; milliseconds. */
 const HEADROOM = 500;
 
@@ -41,18 +51,20 @@ export class LeaseService {
   readonly #context: HolderContext;
   readonly #holders = new Map<string, readonly Holder[]>();
   readonly #slots = new Slots(AT_ONCE);
+  /** Releases under way: an ADD of the same attachment waits for its end. */
+  readonly #ending = new Map<string, Promise<Result<void, CniError>>>();
   readonly #sweep: Sweep;
 
   /** Takes up the leases of the journal. */
   constructor(options: ServiceOptions) {
-    const { clock, book, settings, log } = options;
+    const { clock, book, settings, log, notify } = options;
     this.#options = options;
     const metrics = new LeaseMetrics(options.registry, () => this.#states());
-    this.#context = { clock, book, settings, metrics, log, notify: options.notify ?? (() => undefined) };
+    const pace = new Pace(clock, RELEASES_AT_ONCE, RELEASE_INTERVAL);
+    this.#context = { clock, book, settings, metrics, pace, log, notify };
     const { records, damaged } = book.all();
     for (const what of damaged) log("error", "a lease of the journal cannot be read", { what });
-    for (const record of records) this.#adopt(record);
-    if (records.length > 0) log("verbose", "leases taken up again", { leases: records.length });
+    this.#takeUp(records);
     this.#sweep = new Sweep({
       clock,
       interval: settings.sweep,
@@ -87,18 +99,29 @@ export class LeaseService {
     this.#options.book.close();
   }
 
-  #adopt(record: LeaseRecord): void {
-    const holder = new Holder(record, this.#context);
-    const key = keyOf({ containerId: record.sandbox, ifname: record.ifname });
-    this.#put(key, [...(this.#holders.get(key) ?? []), holder]);
-    holder.adopt();
+  /** Goes on with what the journal says. An ADD that was cut off got no answer: what it may have leased goes back. */
+  #takeUp(records: readonly LeaseRecord[]): void {
+    for (const record of records) {
+      const key = keyOf({ containerId: record.sandbox, ifname: record.ifname });
+      this.#put(key, [...(this.#holders.get(key) ?? []), new Holder(record, this.#context)]);
+    }
+    let cutOff = 0;
+    for (const holders of this.#holders.values()) {
+      const [record] = holders.flatMap(({ record }) => (isCutOff(record) ? [record] : []));
+      if (record === undefined) {
+        for (const holder of holders) holder.adopt();
+        continue;
+      }
+      cutOff++;
+      void this.#release({ containerId: record.sandbox, ifname: record.ifname });
+    }
+    const { log } = this.#options;
+    if (records.length > 0) log("verbose", "leases taken up again", { leases: records.length, cutOff });
   }
 
   #put(key: string, holders: readonly Holder[]): void {
     this.#holders.set(key, holders);
-    for (const holder of holders) {
-      holder.shared = () => holders.some((other) => other !== holder && other.state === "bound");
-    }
+    for (const holder of holders) holder.together = holders;
   }
 
   async #acquire(wish: LeaseWish, caller: Caller): Promise<Result<readonly Lease[], CniError>> {
@@ -108,13 +131,12 @@ export class LeaseService {
     const seen = prepareInterface(`${settings.hostPrefix}${wish.netns}`, attachment.ifname);
     if (!seen.ok) return err(interfaceFailure(seen.error, attachment.ifname));
     const deadline = caller.deadline - HEADROOM;
-    const held = await this.#slots.run(deadline - started, clock, () =>
-      this.#hold(wish, seen.value, deadline, caller),
+    const held = await this.#slots.run(deadline - started, clock, async () =>
+      caller.gone() ? undefined : this.#hold(wish, seen.value, deadline, caller),
     );
     if (held === undefined) {
-      return err(
-        cniError(CniCode.tryAgainLater, `${AT_ONCE} other interfaces wait for DHCP servers`, "try again"),
-      );
+      const what = `${attachment.ifname}: no turn in time, since others wait for DHCP servers`;
+      return err(cniError(CniCode.tryAgainLater, what, `${AT_ONCE} are asked for at once; try again`));
     }
     if (held.ok) {
       const ms = Math.round(clock.elapsed() - started);
@@ -131,6 +153,7 @@ export class LeaseService {
   ): Promise<Result<readonly Lease[], CniError>> {
     const { attachment } = wish;
     const key = keyOf(attachment);
+    await this.#ending.get(key);
     const records = recordsOf(wish, seen, this.#options.clock.elapsed());
     let holders = this.#holders.get(key);
     if (holders && !fits(holders, records)) {
@@ -148,8 +171,8 @@ export class LeaseService {
     const results = await this.#within(deadline, caller, waiting);
     const leases = results.flatMap((result) => (result?.ok ? [result.value] : []));
     if (leases.length === holders.length) return ok(leases);
-    // All or nothing: the runtime asks anew.
-    if (isNew) await this.#release(attachment);
+    // All or nothing: the runtime asks anew, and waits until what may have been leased is given back.
+    if (isNew) void this.#release(attachment);
     this.#context.metrics.failed();
     const errors = results.map((result) =>
       result?.ok ? undefined : (result?.error ?? { code: "late" as const }),
@@ -198,8 +221,14 @@ export class LeaseService {
     return ok(holders.flatMap(({ lease }) => (lease ? [lease] : [])));
   }
 
-  async #release(attachment: Attachment): Promise<Result<void, CniError>> {
+  #release(attachment: Attachment): Promise<Result<void, CniError>> {
     const key = keyOf(attachment);
+    const under = this.#ending.get(key) ?? this.#releaseNow(key).finally(() => this.#ending.delete(key));
+    this.#ending.set(key, under);
+    return under;
+  }
+
+  async #releaseNow(key: string): Promise<Result<void, CniError>> {
     const holders = this.#holders.get(key) ?? [];
     const results = await Promise.all(holders.map((holder) => holder.release()));
     const failed = results.find((result) => !result.ok);
@@ -238,6 +267,11 @@ const WATCH = 250;
 function recordsOf(wish: LeaseWish, seen: Interface, now: number): readonly LeaseRecord[] {
   const families = wish.config.ipv6 ? ([4, 6] as const) : ([4] as const);
   return families.map((family) => recordOf(wish, seen, family, now));
+}
+
+/** Never had a lease, and a server was asked for one: no answer of that ADD has left. */
+function isCutOff({ lease, intent, trouble }: LeaseRecord): boolean {
+  return lease === undefined && intent !== undefined && trouble === undefined;
 }
 
 /** Whether these leases are what the same ADD would ask for again. */

@@ -28,9 +28,6 @@ export class Sweep {
   readonly #options: SweepOptions;
   #timer: Timer;
   #stopped = false;
-  /** Leases at the last round, and whether memory was given back since it changed. */
-  #before = -1;
-  #isTidy = false;
 
   constructor(options: SweepOptions) {
     this.#options = options;
@@ -47,23 +44,10 @@ export class Sweep {
     try {
       await this.#finishEnded();
       await this.#look();
-      this.#tidy();
     } catch (error) {
       log("error", "leases could not be looked after", { why: String(error) });
     }
     if (!this.#stopped) this.#timer = clock.after(interval, () => void this.#round());
-  }
-
-  /** Gives the memory of a burst back once it is over. */
-  #tidy(): void {
-    const { holders } = this.#options;
-    const now = holders().length;
-    if (now !== this.#before) this.#isTidy = false;
-    else if (!this.#isTidy) {
-      Bun.gc(true);
-      this.#isTidy = true;
-    }
-    this.#before = now;
   }
 
   async #finishEnded(): Promise<void> {

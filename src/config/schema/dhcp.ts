@@ -6,6 +6,7 @@ export const DEFAULT_SOCKET = "/run/cni/dhcp.sock";
 
 export const CLIENT_IDS = ["sandbox", "pod", "mac"] as const;
 export const CHANGES = ["apply", "fail"] as const;
+export const PROBE_TIMINGS = ["fast", "rfc5227"] as const;
 
 const OPTION =
   "The DHCP option: dhcp-client-identifier, subnet-mask, routers, host-name, user-class, " +
@@ -51,5 +52,9 @@ export const dhcpIpam = v.strictObject({
   probe: flag("Ask by ARP whether another host has the address before it is used; default true.", {
     default: true,
   }),
+  probeTiming: text(
+    "How the probe is timed: fast (25 ms) or rfc5227 (as the RFC says: 4 to 7 s of each ADD); default fast.",
+    { default: "fast", enum: PROBE_TIMINGS },
+  ),
   capabilities: anything(CAPABILITIES),
 });

@@ -125,6 +125,7 @@ export class Network<State extends { readonly wakeAt?: number }, Message, S exte
       case "released":
         delete host.carried;
         return;
+      case "intend":
       case "log":
         return;
     }

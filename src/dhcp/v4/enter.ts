@@ -1,7 +1,6 @@
 import { type Address, formatAddress } from "../../ip/address.ts";
-import type { LogFields } from "../../log.ts";
 import { type Lease, sameConfiguration } from "../lease.ts";
-import { earliest, type Failure, type Random } from "../machine.ts";
+import { after, clamped, earliest, type Failure, intended, into, log, type Moment } from "../machine.ts";
 import type { Message } from "./message.ts";
 import { readLease } from "./read-lease.ts";
 import { decline, discover, requestAgain, requestMore, requestOffer } from "./requests.ts";
@@ -10,14 +9,10 @@ import { backoff, readTimes, renewalWait } from "./times.ts";
 
 /** The ways into each state of RFC 2131 figure 5: what is sent then, and when the client wakes next. */
 
-export type Moment = { readonly now: number; readonly random: Random };
-
 /** Transmissions of a REQUEST before the offer is given up, or the lease of a reboot is kept unconfirmed. */
 export const MOST_REQUESTS = 4;
 /** For how long the driver may probe. RFC 5227 needs nine seconds at most. */
 const PROBE_PATIENCE = 15_000;
-/** Timers of JavaScript end at 2^31 ms; waking early does no harm. */
-const LONGEST_SLEEP = 2 ** 31 - 1;
 
 export function newAttempt({ timing }: ClientConfig, now: number, wish?: Address): Attempt {
   return { since: now, deadline: now + timing.budget, restarts: 0, ...(wish && { wish }) };
@@ -53,7 +48,10 @@ export function request(
   const next = oneMore(exchange);
   const wakeAt = earliest(at.now + backoff(config.timing, next.sent, at.random), attempt.deadline);
   const phase: Phase = { name: "requesting", attempt, exchange: next, offer, others };
-  return into(config, phase, at, wakeAt, requestOffer(config, next, at.now, offer));
+  const { address, server } = offer;
+  const asked = { family: 4, address: { address, prefix: 32 }, server, delegated: [] } as const;
+  const before = exchange.sent === 0 ? [intended(asked, at.now)] : [];
+  return after(before, into(config, phase, at, wakeAt, requestOffer(config, next, at.now, offer)));
 }
 
 /** The offer came to nothing: the next one, or all over again. */
@@ -100,7 +98,7 @@ export function accept(
 ): ClientStep {
   const { times, note } = readTimes(message.options, phase.exchange.since, at.random);
   const lease = readLease(message, times);
-  const notes = note ? [log("lease times clamped", { server: formatAddress(lease.server), note })] : [];
+  const notes = clamped(lease, note);
   if (!config.probe) return after(notes, bind(config, lease, at));
   const checking: Phase = { name: "checking", attempt: phase.attempt, lease };
   const probe: ClientEffect = { kind: "probe", address: lease.address.address };
@@ -123,7 +121,7 @@ export function extend(
   const { times, note } = readTimes(message.options, exchange.since, at.random);
   const lease = readLease(message, times, previous);
   const kind = sameConfiguration(lease, previous) ? "renewed" : "changed";
-  const notes = note ? [log("lease times clamped", { server: formatAddress(lease.server), note })] : [];
+  const notes = clamped(lease, note);
   return after([...notes, { kind, lease, previous }], keep(config, lease, at));
 }
 
@@ -190,26 +188,6 @@ export function refuse(config: ClientConfig, lease: Lease, attempt: Attempt, at:
     [log("address declined", { address, server: formatAddress(lease.server) }), sent],
     wait(config, next, config.timing.declineWait, at),
   );
-}
-
-export function into(
-  config: ClientConfig,
-  phase: Phase,
-  { now }: Moment,
-  wakeAt?: number,
-  ...effects: readonly ClientEffect[]
-): ClientStep {
-  const wake = wakeAt === undefined ? {} : { wakeAt: Math.min(wakeAt, now + LONGEST_SLEEP) };
-  return { state: { config, phase, ...wake }, effects };
-}
-
-/** The step, its effects behind others. */
-export function after(effects: readonly ClientEffect[], step: ClientStep): ClientStep {
-  return { state: step.state, effects: [...effects, ...step.effects] };
-}
-
-export function log(msg: string, fields: LogFields): ClientEffect {
-  return { kind: "log", level: "verbose", msg, fields };
 }
 
 export function newExchange({ random }: Moment, since: number): Exchange {

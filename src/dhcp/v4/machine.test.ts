@@ -145,6 +145,18 @@ describe("from INIT to BOUND", () => {
     });
   });
 
+  test("what a server is to give away is told before the REQUEST, once for each offer", () => {
+    const talk = new Talk({ probe: true }).start();
+    expect(talk.kinds).toEqual(["send"]);
+    talk.hear("OFFER");
+    expect(talk.kinds).toEqual(["intend", "send"]);
+    expect(talk.effects[0]).toMatchObject({
+      lease: { family: 4, address: { address: ADDRESS }, server: SERVER },
+    });
+    expect(talk.wake().kinds).toEqual(["send"]);
+    expect(talk.hear("ACK").kinds).toEqual(["probe"]);
+  });
+
   test("waits double from the first to the longest; within the budget, then it fails", () => {
     const talk = new Talk({ timing: { firstWait: 1000, longestWait: 8000, budget: 40_000 } }).start();
     const waits: number[] = [];

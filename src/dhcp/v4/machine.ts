@@ -1,16 +1,12 @@
 import { formatAddress, sameAddress } from "../../ip/address.ts";
 import type { Lease } from "../lease.ts";
-import type { Failure, Random } from "../machine.ts";
+import { after, type Failure, into, log, type Moment, type Random, unchanged } from "../machine.ts";
 import {
-  after,
   ask,
   bind,
   fail,
-  into,
   keep,
-  log,
   MOST_REQUESTS,
-  type Moment,
   newAttempt,
   newExchange,
   nextOffer,
@@ -31,6 +27,12 @@ const PATIENCE_WITH_OFFERS = 3;
 /** A client that does nothing yet. */
 export function newClient(config: ClientConfig): ClientState {
   return { config, phase: { name: "idle" } };
+}
+
+/** A client that holds a lease from before. */
+export function boundClient(config: ClientConfig, lease: Lease): ClientState {
+  const { renewAt } = lease.times;
+  return { config, phase: { name: "bound", lease }, ...(renewAt !== undefined && { wakeAt: renewAt }) };
 }
 
 /** The DHCPv4 client (RFC 2131 section 4.4): see `Step`. */
@@ -131,7 +133,7 @@ function onRenew(state: ClientState, at: Moment): ClientStep {
 function onRelease(state: ClientState, at: Moment): ClientStep {
   const { config, phase } = state;
   const lease = leaseOf(state);
-  const idle = into(config, { name: "idle" }, at);
+  const idle: ClientStep = into(config, { name: "idle" }, at);
   if (lease === undefined) return after([{ kind: "released" }], idle);
   const isBound = phase.name !== "checking";
   const sent = release(config, newExchange(at, at.now), at.now, lease, isBound);
@@ -146,8 +148,4 @@ function leaseOf({ phase }: ClientState): Lease | undefined {
 /** The lease that the interface carries. */
 function heldBy(state: ClientState): Lease | undefined {
   return state.phase.name === "checking" ? undefined : leaseOf(state);
-}
-
-function unchanged(state: ClientState): ClientStep {
-  return { state, effects: [] };
 }

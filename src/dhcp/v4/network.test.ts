@@ -105,7 +105,11 @@ describe("clients under loss, doubling and reordering", () => {
     net.run(80_000);
     server.isUp = true;
     net.run(100_000);
-    expect(host.history.filter((kind) => kind !== "send" && kind !== "renewed")).toEqual(["probe", "bound"]);
+    expect(host.history.filter((kind) => kind !== "send" && kind !== "renewed")).toEqual([
+      "intend",
+      "probe",
+      "bound",
+    ]);
 
     server.isUp = false;
     net.run(150_000);
@@ -115,9 +119,11 @@ describe("clients under loss, doubling and reordering", () => {
     server.isUp = true;
     net.run(62_000 + 2_000);
     expect(host.history.filter((kind) => kind !== "send" && kind !== "renewed")).toEqual([
+      "intend",
       "probe",
       "bound",
       "lost",
+      "intend",
       "probe",
       "bound",
     ]);

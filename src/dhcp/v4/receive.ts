@@ -1,7 +1,7 @@
 import { type Address, formatAddress, sameAddress } from "../../ip/address.ts";
 import { NO_ADDRESS, sameBytes } from "../bytes.ts";
-import type { Failure } from "../machine.ts";
-import { accept, after, extend, into, log, lose, type Moment, nextOffer, request } from "./enter.ts";
+import { after, type Failure, into, log, type Moment, unchanged } from "../machine.ts";
+import { accept, extend, lose, nextOffer, request } from "./enter.ts";
 import { type Message, OPTION } from "./message.ts";
 import { readAddress, readText } from "./options.ts";
 import { refusalOf } from "./read-lease.ts";
@@ -15,10 +15,10 @@ type In<Name extends Phase["name"]> = Extract<Phase, { name: Name }>;
 /** What an answer of a server does. What is not for this client, or not for its last question, does nothing. */
 export function receive(state: ClientState, message: Message, from: Address, at: Moment): ClientStep {
   const { phase } = state;
-  if (!isForUs(state, message)) return ignore(state);
+  if (!isForUs(state, message)) return unchanged(state);
   switch (phase.name) {
     case "selecting":
-      return message.type === "OFFER" ? onOffer(state, phase, message, from, at) : ignore(state);
+      return message.type === "OFFER" ? onOffer(state, phase, message, from, at) : unchanged(state);
     case "requesting":
       return whileRequesting(state, phase, message, from, at);
     case "renewing":
@@ -26,7 +26,7 @@ export function receive(state: ClientState, message: Message, from: Address, at:
     case "rebooting":
       return whileHolding(state, phase, message, from, at);
     default:
-      return ignore(state);
+      return unchanged(state);
   }
 }
 
@@ -74,7 +74,7 @@ function whileRequesting(
   if (message.type === "NAK" && isChosen) {
     return nextOffer(state.config, phase, refusal(message), at);
   }
-  if (message.type !== "ACK") return ignore(state);
+  if (message.type !== "ACK") return unchanged(state);
   if (!isChosen || !sameAddress(message.yiaddr, phase.offer.address)) {
     return distrust(state, from, "it is not what the chosen server offered");
   }
@@ -101,7 +101,7 @@ function whileHolding(
     const fields = { from: formatAddress(from), reason: refusal(message).hint };
     return after([log("lease refused", fields)], lose(state.config, phase.lease, "nak", at));
   }
-  if (message.type !== "ACK") return ignore(state);
+  if (message.type !== "ACK") return unchanged(state);
   const hint = refusalOf(message, phase.lease);
   if (hint !== undefined) return distrust(state, from, hint);
   return extend(state.config, phase.lease, phase.exchange, message, at);
@@ -110,7 +110,8 @@ function whileHolding(
 function remember(state: ClientState, phase: In<"requesting">, message: Message, at: Moment): ClientStep {
   const offer = offerOf(message);
   const known = [phase.offer, ...phase.others].some(({ server }) => sameAddress(server, offer.server));
-  if (known || refusalOf(message) !== undefined || phase.others.length >= MOST_OFFERS) return ignore(state);
+  if (known || refusalOf(message) !== undefined || phase.others.length >= MOST_OFFERS)
+    return unchanged(state);
   return into(state.config, { ...phase, others: [...phase.others, offer] }, at, state.wakeAt);
 }
 
@@ -130,8 +131,4 @@ function refusal(message: Message): Failure {
 
 function distrust(state: ClientState, from: Address, reason: string): ClientStep {
   return { state, effects: [log("answer ignored", { from: formatAddress(from), reason })] };
-}
-
-function ignore(state: ClientState): ClientStep {
-  return { state, effects: [] };
 }

@@ -1,6 +1,6 @@
 import type { Address } from "../../ip/address.ts";
 import type { Lease } from "../lease.ts";
-import type { Effect, Event, Failure, Step } from "../machine.ts";
+import type { Effect, Event, Failure, State, Step } from "../machine.ts";
 import type { Message } from "./message.ts";
 
 /** How long the client waits and for how long it tries. All in milliseconds. */
@@ -76,12 +76,7 @@ export type Phase =
   | { readonly name: "rebinding"; readonly lease: Lease; readonly exchange: Exchange }
   | { readonly name: "rebooting"; readonly lease: Lease; readonly exchange: Exchange };
 
-export type ClientState = {
-  readonly config: ClientConfig;
-  readonly phase: Phase;
-  /** When the next `timer` is wanted; absent: not at all. */
-  readonly wakeAt?: number;
-};
+export type ClientState = State<ClientConfig, Phase>;
 
 /**
  * A message to send from UDP port 68 to 67. A broadcast goes out as a frame of its own to 255.255.255.255 and the MAC broadcast address,

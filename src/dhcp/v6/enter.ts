@@ -1,7 +1,6 @@
 import { type Address, formatAddress } from "../../ip/address.ts";
-import type { LogFields } from "../../log.ts";
 import { type Lease, sameConfiguration } from "../lease.ts";
-import { earliest, type Failure, type Random } from "../machine.ts";
+import { after, clamped, earliest, type Failure, intended, into, log, type Moment } from "../machine.ts";
 import type { Message } from "./message.ts";
 import type { IaAddress } from "./options.ts";
 import { readLease } from "./read-lease.ts";
@@ -11,12 +10,8 @@ import { CONFIRM, CONFIRM_PATIENCE, GIVE_BACK, nextWait, REBIND, RENEW, REQUEST 
 
 /** The ways into each state: what is sent then (RFC 8415 section 18.2), and when the client wakes next. */
 
-export type Moment = { readonly now: number; readonly random: Random };
-
 /** For how long the driver may look for duplicates. */
 const PROBE_PATIENCE = 15_000;
-/** Timers of JavaScript end at 2^31 ms; waking early does no harm. */
-const LONGEST_SLEEP = 2 ** 31 - 1;
 
 export function newAttempt({ timing }: ClientConfig, now: number, wish?: Address): Attempt {
   return { since: now, deadline: now + timing.budget, restarts: 0, ...(wish && { wish }) };
@@ -64,7 +59,8 @@ export function takeAgain(
   const next = oneMore(exchange, nextWait(repetition, exchange.wait, at.random), at);
   const phase: Phase = { name: "requesting", attempt, exchange: next, advert, others };
   const wakeAt = earliest(at.now + next.wait, attempt.deadline);
-  return into(config, phase, at, wakeAt, request(config, next, at.now, advert));
+  const before = exchange.sent === 0 ? [intended(askedFor(advert), at.now)] : [];
+  return after(before, into(config, phase, at, wakeAt, request(config, next, at.now, advert)));
 }
 
 /** The advertisement came to nothing: the next one, or all over again. */
@@ -111,7 +107,7 @@ export function accept(
   // A SOLICIT may have been repeated for hours: its lease counts from the last one.
   const since = phase.name === "selecting" ? phase.exchange.lastSentAt : phase.exchange.since;
   const { lease, note } = readLease(config, message, from, item, since, at.random);
-  const notes = notesOf(lease, note);
+  const notes = clamped(lease, note);
   if (!config.probe) return after(notes, bind(config, lease, at));
   const checking: Phase = { name: "checking", attempt: phase.attempt, lease };
   const probe: ClientEffect = { kind: "probe", address: item.address };
@@ -134,7 +130,7 @@ export function extend(
   const previous = phase.lease;
   const { lease, note } = readLease(config, message, from, item, phase.exchange.since, at.random);
   const kind = sameConfiguration(lease, previous) ? "renewed" : "changed";
-  return after([...notesOf(lease, note), { kind, lease, previous }], keep(config, lease, at));
+  return after([...clamped(lease, note), { kind, lease, previous }], keep(config, lease, at));
 }
 
 /** Bound, RENEW, REBIND or the end, as the time says. */
@@ -224,32 +220,18 @@ export function released(config: ClientConfig, lease: Lease, at: Moment): Client
   return into(config, { name: "idle" }, at, undefined, { kind: "released", lease });
 }
 
-export function into(
-  config: ClientConfig,
-  phase: Phase,
-  { now }: Moment,
-  wakeAt?: number,
-  ...effects: readonly ClientEffect[]
-): ClientStep {
-  const wake = wakeAt === undefined ? {} : { wakeAt: Math.min(wakeAt, now + LONGEST_SLEEP) };
-  return { state: { config, phase, ...wake }, effects };
-}
-
-/** The step, its effects behind others. */
-export function after(effects: readonly ClientEffect[], step: ClientStep): ClientStep {
-  return { state: step.state, effects: [...effects, ...step.effects] };
-}
-
-export function log(msg: string, fields: LogFields): ClientEffect {
-  return { kind: "log", level: "verbose", msg, fields };
-}
-
 export function newExchange({ now, random }: Moment): Exchange {
   return { xid: Math.floor(random() * 2 ** 24), sent: 0, since: now, lastSentAt: now, wait: 0 };
 }
 
-function notesOf(lease: Lease, note: string | undefined): ClientEffect[] {
-  return note ? [log("lease times clamped", { server: formatAddress(lease.server), note })] : [];
+function askedFor({ address, from, serverDuid, prefixes }: Advert) {
+  return {
+    family: 6,
+    address: { address, prefix: 128 },
+    server: from,
+    serverDuid: serverDuid.toHex(),
+    delegated: prefixes.map((prefix) => ({ prefix })),
+  } as const;
 }
 
 function oneMore(exchange: Exchange, wait: number, { now }: Moment): Exchange {

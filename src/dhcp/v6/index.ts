@@ -1,6 +1,6 @@
 export { decodeMessage, encodeMessage } from "./codec.ts";
 export { type ClientWish, clientConfig, DEFAULT_REQUEST, DEFAULT_TIMING, OWN_OPTIONS } from "./config.ts";
-export { newClient, step } from "./machine.ts";
+export { boundClient, newClient, step } from "./machine.ts";
 export { type Message, type MessageType, OPTION, type Option } from "./message.ts";
 export type {
   ClientConfig,

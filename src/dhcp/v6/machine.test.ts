@@ -152,6 +152,20 @@ describe("from SOLICIT to a lease", () => {
     });
   });
 
+  test("what a server is to give away is told before the REQUEST, once", () => {
+    const talk = new Talk().start().hear("ADVERTISE").wake();
+    expect(talk.kinds).toEqual(["intend", "send"]);
+    expect(talk.effects[0]).toMatchObject({
+      lease: {
+        family: 6,
+        address: { address: ADDRESS, prefix: 128 },
+        server: FROM,
+        serverDuid: SERVER.toHex(),
+      },
+    });
+    expect(talk.wake().kinds).toEqual(["send"]);
+  });
+
   test("rapid commit: two messages, where asked for and where the server says so", () => {
     const rapid = [{ code: OPTION.rapidCommit, value: new Uint8Array() }];
     const talk = new Talk({ rapidCommit: true }).start();

@@ -1,17 +1,13 @@
 import { type Address, formatAddress, sameAddress } from "../../ip/address.ts";
 import type { Lease } from "../lease.ts";
-import type { Failure, Random } from "../machine.ts";
+import { after, type Failure, into, log, type Moment, type Random, unchanged } from "../machine.ts";
 import {
-  after,
   ask,
   bind,
   declineAgain,
   fail,
-  into,
   keep,
-  log,
   lose,
-  type Moment,
   newAttempt,
   newExchange,
   reboot,
@@ -31,6 +27,12 @@ import { REQUEST } from "./times.ts";
 /** A client that does nothing yet. */
 export function newClient(config: ClientConfig): ClientState {
   return { config, phase: { name: "idle" } };
+}
+
+/** A client that holds a lease from before. */
+export function boundClient(config: ClientConfig, lease: Lease): ClientState {
+  const { renewAt } = lease.times;
+  return { config, phase: { name: "bound", lease }, ...(renewAt !== undefined && { wakeAt: renewAt }) };
 }
 
 /** The DHCPv6 client (RFC 8415 section 18.2): see `Step`. */
@@ -167,8 +169,4 @@ function leaseOf({ phase }: ClientState): Lease | undefined {
 function heldBy(state: ClientState): Lease | undefined {
   const isCarried = ["bound", "renewing", "rebinding", "rebooting"].includes(state.phase.name);
   return isCarried ? leaseOf(state) : undefined;
-}
-
-function unchanged(state: ClientState): ClientStep {
-  return { state, effects: [] };
 }

@@ -45,12 +45,14 @@ export function refusalOf(message: Message, iaid: number): Failure {
   return { code: "refused", hint: `the DHCPv6 server refused with status ${code}${text ? `: ${text}` : ""}` };
 }
 
-export function readAdvert(message: Message, iaid: number): Advert | undefined {
+/** `from` is where it came from. */
+export function readAdvert(message: Message, from: Address, iaid: number): Advert | undefined {
   const serverDuid = readDuid(message.options, OPTION.serverId);
   const item = statusOf(message, iaid).code === STATUS.success ? addressIn(message, iaid) : undefined;
   if (serverDuid === undefined || item === undefined) return undefined;
   return {
     serverDuid,
+    from,
     preference: readPreference(message.options),
     address: item.address,
     prefixes: prefixesIn(message, iaid).map(({ prefix }) => prefix),

@@ -1,19 +1,7 @@
 import { type Address, formatAddress, sameAddress } from "../../ip/address.ts";
 import { sameBytes } from "../bytes.ts";
-import {
-  accept,
-  after,
-  extend,
-  into,
-  keep,
-  log,
-  lose,
-  type Moment,
-  released,
-  startOver,
-  take,
-  takeNext,
-} from "./enter.ts";
+import { after, into, log, type Moment, unchanged } from "../machine.ts";
+import { accept, extend, keep, lose, released, startOver, take, takeNext } from "./enter.ts";
 import { type Message, OPTION } from "./message.ts";
 import { optionValue, readAssociation, readDuid, readSolicitMaxRt, STATUS } from "./options.ts";
 import { addressIn, readAdvert, refusalOf, statusOf } from "./read-lease.ts";
@@ -30,12 +18,12 @@ type In<Name extends Phase["name"]> = Extract<Phase, { name: Name }>;
 export function receive(state: ClientState, message: Message, from: Address, at: Moment): ClientStep {
   const { config, phase } = state;
   const server = readDuid(message.options, OPTION.serverId);
-  if (server === undefined || !isForUs(state, message)) return ignore(state);
+  if (server === undefined || !isForUs(state, message)) return unchanged(state);
   switch (phase.name) {
     case "selecting":
       return whileSelecting(state, phase, message, from, at);
     case "requesting":
-      if (message.type !== "REPLY" || !sameBytes(server, phase.advert.serverDuid)) return ignore(state);
+      if (message.type !== "REPLY" || !sameBytes(server, phase.advert.serverDuid)) return unchanged(state);
       return onReply(state, phase, message, from, at);
     case "renewing":
       if (server.toHex() !== phase.lease.serverDuid) {
@@ -47,11 +35,11 @@ export function receive(state: ClientState, message: Message, from: Address, at:
     case "rebooting":
       return whileConfirming(state, phase, message, from, at);
     case "declining":
-      return message.type === "REPLY" ? startOver(config, phase.attempt, at) : ignore(state);
+      return message.type === "REPLY" ? startOver(config, phase.attempt, at) : unchanged(state);
     case "releasing":
-      return message.type === "REPLY" ? released(config, phase.lease, at) : ignore(state);
+      return message.type === "REPLY" ? released(config, phase.lease, at) : unchanged(state);
     default:
-      return ignore(state);
+      return unchanged(state);
   }
 }
 
@@ -78,13 +66,13 @@ function whileSelecting(
     // Section 18.2.10.1: a REPLY to a SOLICIT counts with the option alone.
     const isRapid = config.rapidCommit && optionValue(message.options, OPTION.rapidCommit) !== undefined;
     const item = addressIn(message, config.iaid);
-    return isRapid && item ? accept(config, phase, message, from, item, at) : ignore(state);
+    return isRapid && item ? accept(config, phase, message, from, item, at) : unchanged(state);
   }
-  if (message.type !== "ADVERTISE") return ignore(state);
+  if (message.type !== "ADVERTISE") return unchanged(state);
 
   const seconds = readSolicitMaxRt(message.options);
   const attempt = { ...phase.attempt, ...(seconds && { longestWait: seconds * 1000 }) };
-  const advert = readAdvert(message, config.iaid);
+  const advert = readAdvert(message, from, config.iaid);
   if (advert === undefined) {
     const failure = refusalOf(message, config.iaid);
     return after(
@@ -93,7 +81,7 @@ function whileSelecting(
     );
   }
   const isKnown = phase.adverts.some(({ serverDuid }) => sameBytes(serverDuid, advert.serverDuid));
-  if (isKnown || phase.adverts.length >= MOST_ADVERTS) return ignore(state);
+  if (isKnown || phase.adverts.length >= MOST_ADVERTS) return unchanged(state);
   const adverts = [...phase.adverts, advert].sort((a, b) => b.preference - a.preference);
   const [best, ...others] = adverts;
   // Once the first wait is over, whoever answers first is taken.
@@ -129,7 +117,7 @@ function whileExtending(
   at: Moment,
 ): ClientStep {
   const { config } = state;
-  if (message.type !== "REPLY") return ignore(state);
+  if (message.type !== "REPLY") return unchanged(state);
   const { code } = statusOf(message, config.iaid);
   const failure = refusalOf(message, config.iaid);
   if (code === STATUS.noBinding || code === STATUS.notOnLink || isWithdrawn(message, phase, config.iaid)) {
@@ -157,20 +145,16 @@ function whileConfirming(
 ): ClientStep {
   const { config } = state;
   const { lease } = phase;
-  if (message.type !== "REPLY") return ignore(state);
+  if (message.type !== "REPLY") return unchanged(state);
   const { code } = statusOf(message, config.iaid);
   if (code === STATUS.success) {
     return after([{ kind: "renewed", lease, previous: lease }], keep(config, lease, at));
   }
-  if (code !== STATUS.notOnLink) return ignore(state);
+  if (code !== STATUS.notOnLink) return unchanged(state);
   const fields = { from: formatAddress(from), reason: refusalOf(message, config.iaid).hint };
   return after([log("lease refused", fields)], lose(config, lease, "nak", at));
 }
 
 function distrust(state: ClientState, from: Address, reason: string): ClientStep {
   return { state, effects: [log("answer ignored", { from: formatAddress(from), reason })] };
-}
-
-function ignore(state: ClientState): ClientStep {
-  return { state, effects: [] };
 }

@@ -1,7 +1,7 @@
 import type { Address } from "../../ip/address.ts";
 import type { InterfaceAddress } from "../../ip/cidr.ts";
 import type { Lease } from "../lease.ts";
-import type { Effect, Event, Failure, Step } from "../machine.ts";
+import type { Effect, Event, Failure, State, Step } from "../machine.ts";
 import type { Message } from "./message.ts";
 
 /** How long the client waits and for how long it tries. All in milliseconds. */
@@ -63,6 +63,8 @@ export type Attempt = {
 /** What a server offers. */
 export type Advert = {
   readonly serverDuid: Uint8Array;
+  /** Where it came from. */
+  readonly from: Address;
   /** Option 7: 0 to 255, the greatest wins. */
   readonly preference: number;
   readonly address: Address;
@@ -99,12 +101,7 @@ export type Phase =
   | { readonly name: "rebooting"; readonly lease: Lease; readonly exchange: Exchange }
   | { readonly name: "releasing"; readonly lease: Lease; readonly exchange: Exchange };
 
-export type ClientState = {
-  readonly config: ClientConfig;
-  readonly phase: Phase;
-  /** When the next `timer` is wanted; absent: not at all. */
-  readonly wakeAt?: number;
-};
+export type ClientState = State<ClientConfig, Phase>;
 
 /** A message to send from UDP port 546 of a link-local address to port 547 of ff02::1:2 on the link. */
 export type Send = { readonly kind: "send"; readonly message: Message };

@@ -42,13 +42,19 @@ export function dhcpDaemon(settings: WorkloadSettings): Manifest {
         metadata: { labels },
         spec: {
           ...podBasics(settings, "berth-dhcp-daemon"),
-          automountServiceAccountToken: false,
           priorityClassName: "system-node-critical",
           hostNetwork: true,
           tolerations: EVERYWHERE,
           containers: [
             {
-              ...container(settings, NAME, ["dhcp-daemon", "-hostprefix", HOST, "-state-dir", STATE]),
+              ...container(settings, NAME, [
+                "dhcp-daemon",
+                "-hostprefix",
+                HOST,
+                "-state-dir",
+                STATE,
+                "-in-cluster",
+              ]),
               env: [NODE_NAME],
               resources: resources("10m", "64Mi", "256Mi"),
               // Sockets in network namespaces of pods, which it enters by path.
