@@ -4,16 +4,21 @@ import { openLibc } from "../netns/libc.ts";
 
 /**
  * Two of the three compilers of JavaScriptCore take 2 MiB from the start and 15 MiB once they have worked, and a daemon that waits for
- * sockets and disks most of its time is not faster for them (make bench: memory of the agent).
+ * sockets and disks most of its time is not faster for them (make bench: memory of the agent). The first one, which is cheap, begins
+ * after 100 rounds instead of 500: a node may see only a few hundred calls a day.
  */
-const LEAN = { BUN_JSC_useDFGJIT: "0" };
+const LEAN = {
+  BUN_JSC_useDFGJIT: "0",
+  BUN_JSC_thresholdForJITAfterWarmUp: "100",
+  BUN_JSC_thresholdForJITSoon: "50",
+};
 
 /**
  * Starts this process anew, under its number and with its descriptors, with the options of the engine that suit a daemon: it reads them
  * only from the environment, and only at the start. Returns where they are set, by this or by an administrator, or where it cannot be done.
  */
 export function becomeLean(env: NodeJS.ProcessEnv): void {
-  if (Object.keys(LEAN).every((name) => env[name] !== undefined)) return;
+  if (Object.keys(LEAN).every((name) => env[name] !== undefined)) return; // so it is already
   const args = readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
   const { execve } = openLibc({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
   const settings = Object.entries({ ...LEAN, ...env }).map(([name, value]) => `${name}=${value}`);
