@@ -3,6 +3,7 @@ import type { ClusterFigures } from "./cluster.ts";
 import { renderCluster } from "./cluster-results.ts";
 import { compare, type Ratio } from "./compare.ts";
 import type { CrowdRow } from "./crowd.ts";
+import { type LookingRow, renderLooking } from "./looking.ts";
 import type { RateRow } from "./memory.ts";
 import type { SizeRow } from "./pools.ts";
 import type { ReconcileRow } from "./reconcile.ts";
@@ -21,6 +22,7 @@ export type Results = {
   agent: readonly MemoryRow[];
   cluster: ClusterFigures;
   reconcile: readonly ReconcileRow[];
+  looking: readonly LookingRow[];
   slices: SliceFigures;
 };
 
@@ -39,8 +41,20 @@ const LEAK_GOAL = 1.1;
 
 /** The page bench/RESULTS.md. Who is ahead follows from the figures, not from us. */
 export function renderResults(results: Results): string {
-  const { machine, runs, crowdSize, calls, crowd, sizes, memory, agent, cluster, reconcile, slices } =
-    results;
+  const {
+    machine,
+    runs,
+    crowdSize,
+    calls,
+    crowd,
+    sizes,
+    memory,
+    agent,
+    cluster,
+    reconcile,
+    looking,
+    slices,
+  } = results;
   const ratios = compare(calls, crowd);
   return `# Figures
 
@@ -83,7 +97,7 @@ ${table(
 Goal: at least ${RATE_GOAL.toLocaleString("en")} ADDs a second.
 
 ${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}
-${renderCluster(cluster)}${renderReconcile(reconcile)}`;
+${renderCluster(cluster)}${renderReconcile(reconcile)}${renderLooking(looking)}`;
 }
 
 function callRow({ what, figures }: CallRow): string[] {

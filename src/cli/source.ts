@@ -11,6 +11,8 @@ export const DEFAULT_DATABASE = "/var/lib/berth/ipam.db";
 
 /** How long a person waits for a store that another process holds, in milliseconds. */
 const PATIENCE = 5_000;
+/** And for the API server: lists of a large cluster take their time, and one that is away is said to be so after this. */
+const CLUSTER_PATIENCE = 15_000;
 
 /** Where the claims are; every command that looks or steers takes these. */
 export const SOURCE_OPTIONS = {
@@ -79,7 +81,7 @@ export function openSource(
   const choice = chosenSource(options);
   if (choice.kind === "sqlite")
     return SqliteStore.open(choice.path, { patience: PATIENCE, readOnly: purpose === "look" });
-  return openStore(choice, { patience: PATIENCE, staying });
+  return openStore(choice, { patience: CLUSTER_PATIENCE, staying });
 }
 
 /** Why a store cannot answer, in a line. */

@@ -3,7 +3,14 @@ import fc from "fast-check";
 import { addressOf, type Family, formatAddress, parseAddress } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
 import { decodeName, encodeName, isLegalName } from "./name-encoding.ts";
-import { poolName, poolPrefix, readReservationName, reservationName, slicePoolName } from "./names.ts";
+import {
+  poolName,
+  poolPrefix,
+  readPoolRanges,
+  readReservationName,
+  reservationName,
+  slicePoolName,
+} from "./names.ts";
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
@@ -123,6 +130,18 @@ describe("properties", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  test("one of the ranges that the name of a pool may mean is its own, unless it is a digest", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 30 }), cidrs, (networkName, range) => {
+        const name = poolName({ networkName, range });
+        if (decodeName(name) === undefined) expect(readPoolRanges(name)).toEqual([]);
+        else expect(readPoolRanges(name)).toContainEqual(range);
+      }),
+    );
+    expect(readPoolRanges("blue-10.0.0.0-24")).toEqual([cidr("10.0.0.0/24")]);
+    expect(readPoolRanges("some-name-7")).toEqual([]);
   });
 
   test("one reading of a reservation is what it was made of", () => {

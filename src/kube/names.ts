@@ -1,7 +1,7 @@
 import type { Address } from "../ip/address.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
-import { formatCidr } from "../ip/cidr.ts";
+import { formatCidr, parseCidr } from "../ip/cidr.ts";
 import { decodeName, encodeName } from "./name-encoding.ts";
 
 /**
@@ -34,6 +34,18 @@ export function poolPrefix(name: string, range: Cidr): string | undefined {
   const ending = dashed(formatCidr(range));
   if (plain === ending) return "";
   return plain?.endsWith(`-${ending}`) ? plain.slice(0, -ending.length - 1) : undefined;
+}
+
+/** Every range that a pool of that name may have: none if its name is a digest, or not that of a pool. */
+export function readPoolRanges(name: string): Cidr[] {
+  const plain = decodeName(name) ?? "";
+  const starts = [0, ...[...plain.matchAll(/-/g)].map(({ index }) => index + 1)];
+  return starts.flatMap((start) => {
+    const text = plain.slice(start);
+    const [, base = "", prefix = ""] = /^([0-9a-f.-]+)-([0-9]{1,3})$/.exec(text) ?? [];
+    const range = parseCidr(`${base.replaceAll("-", ":")}/${prefix}`);
+    return range.ok && dashed(formatCidr(range.value)) === text ? [range.value] : [];
+  });
 }
 
 /** `address`, or `network-address`. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseAddress } from "../../src/ip/address.ts";
 import { apiVersionOf, IP_POOLS, RESERVATIONS } from "../../src/kube/objects.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import { Double } from "../apiserver/double.ts";
@@ -80,6 +81,33 @@ describe("what calls cost at the API server", () => {
     const lost = double.counts.count({ verb: "create", resource: RESERVATIONS.plural, status: 409 });
     expect(lost).toBeLessThan(25);
     expect(double.counts.count({ verb: READS })).toBe(0);
+  });
+
+  test("who looks for one address reads the pools that may hold it, and its reservation there", async () => {
+    const clock = new VirtualClock(3);
+    const double = new Double({ clock, crds: keepingCrds() });
+    const agent = openOn(double, { clock });
+    for (let net = 0; net < 30; net++) {
+      await clock.run(agent.commit([acquire(`10.${net}.0.0/16`, { pod: `p${net}` })]));
+    }
+    await clock.run(agent.commit([acquire("10.7.0.0/24", { pod: "blue", networkName: "blue" })]));
+    double.counts.reset();
+    const person = openOn(double, { clock, client: "person", staying: false });
+    const parsed = parseAddress("10.7.0.1");
+    if (!parsed.ok) throw new Error("a constant");
+    const found = await clock.run(person.claims({ address: parsed.value }));
+    const shown = found.ok
+      ? found.value.map(({ owner, overlapCheck }) => [owner.pod.name, overlapCheck])
+      : [];
+    expect(shown).toEqual([
+      ["p7", true],
+      ["blue", true],
+    ]);
+    const of = (verb: "get" | "list") => double.counts.count({ client: "person", verb });
+    expect([of("list"), of("get")]).toEqual([1, 4]);
+    // What was read for one address does not pass for everything.
+    const all = await clock.run(person.claims({}));
+    expect(all.ok && all.value.length).toBe(31);
   });
 
   test("a pool whose writes hang delays no other pool, and its own caller no longer than it waits", async () => {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../clock.ts";
+import type { Address } from "../../ip/address.ts";
 import type { ApiError, KubeClient, KubeObject } from "../../kube/api.ts";
 import {
   IP_POOLS,
@@ -77,6 +78,14 @@ export class CachedSource implements Source, Sink {
       if (!synced.ok) return synced;
     }
     return ok(undefined);
+  }
+
+  allPools(deadline: number): Promise<Result<void, ApiError>> {
+    return this.all(deadline);
+  }
+
+  around(_address: Address, deadline: number): Promise<Result<void, ApiError>> {
+    return this.all(deadline);
   }
 
   async refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {

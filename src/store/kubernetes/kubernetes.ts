@@ -127,10 +127,11 @@ export class KubernetesStore implements Store {
   }
 
   async claims(filter: ClaimFilter): Promise<Result<readonly Claim[], StoreError>> {
-    const known = await this.#source.all(this.#deadline());
+    const { address, pod, attachment, pool } = filter;
+    const deadline = this.#deadline();
+    const known = await (address ? this.#source.around(address, deadline) : this.#source.all(deadline));
     if (!known.ok) return err(storeError(this.name, known.error));
     const claims: Claim[] = [];
-    const { address, pod, attachment, pool } = filter;
     for (const record of this.#state.pools()) {
       if (pool && !samePool(pool, record.pool)) continue;
       for (const entry of record.entries()) {
@@ -145,7 +146,7 @@ export class KubernetesStore implements Store {
   }
 
   async pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
-    const known = await this.#source.all(this.#deadline());
+    const known = await this.#source.allPools(this.#deadline());
     if (!known.ok) return err(storeError(this.name, known.error));
     const usage = [...this.#state.pools()].map(({ pool, used }) => ({ pool, used: used.count }));
     return ok(usage.sort((a, b) => comparePools(a.pool, b.pool)));

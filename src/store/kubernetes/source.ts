@@ -1,6 +1,9 @@
 import type { Clock } from "../../clock.ts";
+import type { Address } from "../../ip/address.ts";
+import { contains } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
 import { listAll } from "../../kube/list.ts";
+import { poolPrefix, readPoolRanges, reservationName } from "../../kube/names.ts";
 import { IP_POOLS, RESERVATIONS } from "../../kube/objects.ts";
 import { ok, type Result } from "../../result.ts";
 import type { Sink, State } from "./state.ts";
@@ -11,6 +14,10 @@ export interface Source {
   ready(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
   /** The same for all objects. */
   all(deadline: number): Promise<Result<void, ApiError>>;
+  /** All pools, without reservations: who has which address. */
+  allPools(deadline: number): Promise<Result<void, ApiError>>;
+  /** The pools that may hold an address, by their names, and its reservations there. */
+  around(address: Address, deadline: number): Promise<Result<void, ApiError>>;
   /** Reads from the server what it has now. */
   refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
   /** Makes sure that the state shows all reservations. */
@@ -43,6 +50,21 @@ export class DirectSource implements Source {
     const read = await both(this.#reader.allPools(deadline), this.learnReservations(deadline));
     this.#hasAll = read.ok;
     return read;
+  }
+
+  async allPools(deadline: number): Promise<Result<void, ApiError>> {
+    return this.#hasAll ? ok(undefined) : this.#reader.allPools(deadline);
+  }
+
+  async around(address: Address, deadline: number): Promise<Result<void, ApiError>> {
+    if (this.#hasAll) return ok(undefined);
+    const names = await this.#reader.versions(deadline);
+    if (!names.ok) return names;
+    const possible = [...names.value.keys()].filter((name) => mayHold(name, address));
+    return both(
+      this.#reader.pools(possible, deadline),
+      ...possible.map((name) => this.#reader.reservationIn(name, address, deadline)),
+    );
   }
 
   refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
@@ -99,6 +121,20 @@ export class Reader {
     else if (found.error.code === "not_found") this.#sink.dropPool(name);
     else return found;
     return ok(undefined);
+  }
+
+  /** The reservation of an address in the realm of a pool of that name, if there is one. */
+  async reservationIn(pool: string, address: Address, deadline: number): Promise<Result<void, ApiError>> {
+    const prefixes = readPoolRanges(pool).flatMap((range) => poolPrefix(pool, range) ?? []);
+    const reads = prefixes.map(async (networkName) => {
+      const name = reservationName(networkName, address);
+      const timeout = this.#left(deadline);
+      const { namespace } = this.#client;
+      const found = await this.#client.get(RESERVATIONS, { name, namespace }, { timeout });
+      if (found.ok) this.#sink.putReservation(found.value);
+      return found.ok || found.error.code === "not_found" ? ok(undefined) : found;
+    });
+    return both(...reads);
   }
 
   async allPools(deadline: number): Promise<Result<void, ApiError>> {
@@ -160,4 +196,10 @@ export class Reader {
 async function both(...reads: readonly Promise<Result<void, ApiError>>[]): Promise<Result<void, ApiError>> {
   const results = await Promise.all(reads);
   return results.find((read) => !read.ok) ?? ok(undefined);
+}
+
+/** Whether the name of a pool allows for the address. One that tells no range may hold anything. */
+function mayHold(name: string, address: Address): boolean {
+  const ranges = readPoolRanges(name);
+  return ranges.length === 0 || ranges.some((range) => contains(range, address));
 }
