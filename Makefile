@@ -53,6 +53,7 @@ demo: build ## pods on a dual-stack network through the real bridge plugin (as r
 bench: tools build ## measure Berth and the installed peers in one run; writes bench/*.md
 	@$(BUN) bench/main.ts
 	@$(BUN) bench/dhcp-main.ts
+	@$(BUN) bench/page-main.ts
 
 clean: ## remove what was built
 	rm -rf dist

@@ -3,9 +3,10 @@ import { poolSpace } from "../allocation/pool.ts";
 import { type Clock, sleep } from "../clock.ts";
 import type { Network } from "../inspect/networks.ts";
 import type { Address } from "../ip/address.ts";
+import { ok, type Result } from "../result.ts";
 import type { PoolUsage, Store, StoreError } from "../store/store.ts";
 import type { Holding, Notice } from "./api.ts";
-import { Snapshot } from "./snapshot.ts";
+import { type PoolPart, Snapshot } from "./snapshot.ts";
 
 /** What is known besides the claims. Each may be missing where there is nobody to ask. */
 export type Facts = {
@@ -21,12 +22,13 @@ export type Facts = {
 };
 
 /** How often the store is asked whether anything has changed, in milliseconds. */
-const INTERVAL = 500;
+const INTERVAL = 200;
 /** With more claims than this a change reads only the pools whose counts moved, if those are few; all of them every so often. */
 const LARGE = 5_000;
 const FEW = 8;
-/** Milliseconds. */
+/** Between two readings of everything at least so many milliseconds, and so many times as long as the last one took. */
 const WHOLE = 5_000;
+const WHOLE_SHARE = 20;
 
 /** Keeps a snapshot of a store current and tells those who watch. */
 export class Live {
@@ -41,6 +43,8 @@ export class Live {
   #reading: Promise<void> | undefined;
   /** Since when some pools have been newer than what is counted over all of them. */
   #partialSince: number | undefined;
+  /** How long the last reading of everything took, in milliseconds. */
+  #wholeTook = 0;
   #trouble: string | undefined;
   /** What has changed besides the store. */
   readonly #stale = new Set<"networks" | "notices">();
@@ -54,6 +58,11 @@ export class Live {
 
   get snapshot(): Snapshot {
     return this.#snapshot;
+  }
+
+  /** Somebody watches, so that the snapshot is kept current without being asked to. */
+  get isFollowed(): boolean {
+    return this.#watchers.size > 0;
   }
 
   /** Why the store does not answer; what it said last is still there. */
@@ -99,8 +108,10 @@ export class Live {
     const changed = usage.value.filter(({ pool, used }) => {
       return this.#snapshot.pools.get(poolSpace(pool))?.summary.used !== String(used);
     });
-    const isDue = this.#partialSince !== undefined && this.#clock.elapsed() - this.#partialSince >= WHOLE;
-    const isLarge = this.#snapshot.claims.length > LARGE && this.#trouble === undefined;
+    const isDue =
+      this.#partialSince !== undefined &&
+      this.#clock.elapsed() - this.#partialSince >= Math.max(WHOLE, this.#wholeTook * WHOLE_SHARE);
+    const isLarge = this.#snapshot.held > LARGE && this.#trouble === undefined;
     if (isLarge && !isNew && !isDue) return;
     // An equal count may hide an exchange: then, and in any case before long, everything is read.
     const few = changed.length > 0 && changed.length <= FEW;
@@ -109,7 +120,7 @@ export class Live {
   }
 
   async #readSome(changed: readonly PoolUsage[]): Promise<boolean> {
-    const parts: { usage: PoolUsage; claims: readonly Claim[] }[] = [];
+    const parts: PoolPart[] = [];
     for (const usage of changed) {
       const claims = await this.#store.claims({ pool: usage.pool });
       if (!claims.ok) return this.#fail(claims.error);
@@ -121,12 +132,32 @@ export class Live {
   }
 
   async #readAll(usage: readonly PoolUsage[]): Promise<boolean> {
-    const claims = await this.#store.claims({});
-    if (!claims.ok) return this.#fail(claims.error);
+    const started = this.#clock.elapsed();
+    const parts = await this.#allParts(usage);
+    if (!parts.ok) return this.#fail(parts.error);
     const networks = await this.#facts.networks();
     this.#partialSince = undefined;
-    this.#take(Snapshot.of(String(++this.#reads), claims.value, usage, networks, this.#clock.now()));
+    this.#wholeTook = this.#clock.elapsed() - started;
+    this.#take(Snapshot.of(String(++this.#reads), parts.value, networks, this.#clock.now()));
     return true;
+  }
+
+  /** Of many pool by pool, so that those who look meanwhile are answered. */
+  async #allParts(usage: readonly PoolUsage[]): Promise<Result<readonly PoolPart[], StoreError>> {
+    if (usage.reduce((sum, { used }) => sum + used, 0n) <= LARGE) {
+      const claims = await this.#store.claims({});
+      if (!claims.ok) return claims;
+      const byPool = Map.groupBy(claims.value, ({ pool }) => poolSpace(pool));
+      return ok(usage.map((one) => ({ usage: one, claims: byPool.get(poolSpace(one.pool)) ?? [] })));
+    }
+    const parts: PoolPart[] = [];
+    for (const one of usage) {
+      const claims = await this.#store.claims({ pool: one.pool });
+      if (!claims.ok) return claims;
+      parts.push({ usage: { ...one, used: BigInt(claims.value.length) }, claims: claims.value });
+      await sleep(this.#clock, 0);
+    }
+    return ok(parts);
   }
 
   #take(snapshot: Snapshot): void {

@@ -97,7 +97,7 @@ export class Ui {
     if (request.method === "POST") return this.#steer(pathname, request, visitor);
     switch (pathname) {
       case "/api/overview":
-        await this.#live.refresh();
+        if (!this.#live.isFollowed) await this.#live.refresh();
         return Response.json(this.#overview(visitor));
       case "/api/map":
         return this.#map(searchParams);
@@ -127,7 +127,7 @@ export class Ui {
       pools: [...snapshot.pools.values()].map(({ summary }) => summary),
       findings: snapshot.findings,
       notices: seesEvents ? (this.#options.facts.notices?.() ?? []) : [],
-      claims: snapshot.claims.length,
+      claims: snapshot.held,
       pods: snapshot.pods,
       nodes: snapshot.nodes,
     };

@@ -11,6 +11,9 @@ import { countOf } from "../ip/interval.ts";
 import type { PoolUsage } from "../store/store.ts";
 import type { PoolSummary } from "./api.ts";
 
+/** A pool and what is held of it, ascending by address. */
+export type PoolPart = { readonly usage: PoolUsage; readonly claims: readonly Claim[] };
+
 /** One pool as it was read. */
 export type PoolState = {
   readonly pool: Pool;
@@ -23,12 +26,12 @@ export type PoolState = {
 /** What a store said, in the shapes in which the page asks for it. */
 export class Snapshot {
   readonly revision: string;
-  readonly claims: readonly Claim[];
+  /** How many addresses are held. */
+  readonly held: number;
   readonly pools: ReadonlyMap<string, PoolState>;
   readonly findings: readonly Finding[];
   readonly pods: number;
   readonly nodes: number;
-  #texts: readonly string[] | undefined;
 
   private constructor(parts: Pick<Snapshot, "revision" | "pools" | "findings" | "pods" | "nodes">) {
     this.revision = parts.revision;
@@ -36,39 +39,40 @@ export class Snapshot {
     this.findings = parts.findings;
     this.pods = parts.pods;
     this.nodes = parts.nodes;
-    this.claims = [...parts.pools.values()].flatMap(({ claims }) => claims);
+    this.held = parts.pools.values().reduce((sum, { claims }) => sum + claims.length, 0);
   }
 
   static empty(): Snapshot {
     return new Snapshot({ revision: "0", pools: new Map(), findings: [], pods: 0, nodes: 0 });
   }
 
-  /** From everything at one moment; `claims` in the order of a store: by pool and address. */
+  /** From everything at one moment. */
   static of(
     revision: string,
-    claims: readonly Claim[],
-    usage: readonly PoolUsage[],
+    parts: readonly PoolPart[],
     networks: readonly Network[],
     now: number,
   ): Snapshot {
-    const byPool = Map.groupBy(claims, ({ pool }) => poolSpace(pool));
-    const states = usage.map((one) => stateOf(one, byPool.get(poolSpace(one.pool)) ?? [], networks));
-    const ofPods = claims.filter(({ owner }) => owner.pod.name !== "");
+    const states = parts.map(({ usage, claims }) => stateOf(usage, claims, networks));
+    const claims = parts.flatMap((part) => part.claims);
+    const pods = new Set<string>();
+    const nodes = new Set<string>();
+    for (const { owner, node } of claims) {
+      if (owner.pod.name === "") continue;
+      pods.add(`${owner.pod.namespace}/${owner.pod.name}`);
+      nodes.add(node);
+    }
     return new Snapshot({
       revision,
       pools: new Map(states.map((state) => [state.summary.id, state])),
-      findings: findingsOf({ claims, pools: usage, networks, now }),
-      pods: new Set(ofPods.map(({ owner }) => `${owner.pod.namespace}/${owner.pod.name}`)).size,
-      nodes: new Set(ofPods.map(({ node }) => node)).size,
+      findings: findingsOf({ claims, pools: parts.map(({ usage }) => usage), networks, now }),
+      pods: pods.size,
+      nodes: nodes.size,
     });
   }
 
   /** With some pools as they are now. What is counted over all of them waits for the next whole reading. */
-  with(
-    revision: string,
-    changed: readonly { readonly usage: PoolUsage; readonly claims: readonly Claim[] }[],
-    networks: readonly Network[],
-  ): Snapshot {
+  with(revision: string, changed: readonly PoolPart[], networks: readonly Network[]): Snapshot {
     const pools = new Map(this.pools);
     for (const { usage, claims } of changed)
       pools.set(poolSpace(usage.pool), stateOf(usage, claims, networks));
@@ -87,14 +91,15 @@ export class Snapshot {
       .split(/\s+/)
       .filter((word) => word !== "");
     if (words.length === 0) return { found: [], total: 0 };
-    this.#texts ??= this.claims.map(searchText); // only the first search after a change pays for it
     const found: Claim[] = [];
     let total = 0;
-    for (const [index, candidate] of this.#texts.entries()) {
-      if (!words.every((word) => candidate.includes(word))) continue;
-      total++;
-      const claim = this.claims[index];
-      if (claim && total > offset && found.length < limit) found.push(claim);
+    for (const { claims } of this.pools.values()) {
+      for (const [index, text] of textsOf(claims).entries()) {
+        if (!words.every((word) => text.includes(word))) continue;
+        total++;
+        const claim = claims[index];
+        if (claim && total > offset && found.length < limit) found.push(claim);
+      }
     }
     return { found, total };
   }
@@ -132,6 +137,15 @@ function stateOf(one: PoolUsage, claims: readonly Claim[], networks: readonly Ne
   const id = poolSpace(pool);
   const summary = { ...poolRecord(one), ...counts, id, percent, networks: rules?.networks ?? [] };
   return { pool, summary, rules, claims };
+}
+
+/** Only the first search after a change of a pool pays for its texts. */
+const texts = new WeakMap<readonly Claim[], readonly string[]>();
+
+function textsOf(claims: readonly Claim[]): readonly string[] {
+  const known = texts.get(claims) ?? claims.map(searchText);
+  texts.set(claims, known);
+  return known;
 }
 
 function searchText({ address, owner, node, network, pool }: Claim): string {
