@@ -25,6 +25,8 @@ export function agent(context: Context): readonly Manifest[] {
   const folders = hostFolders([
     { name: "socket", path: "/run/berth" },
     { name: "state", path: "/var/lib/berth" },
+    // libcni's cache: which addresses running sandboxes have, for an agent that has lost its own records.
+    { name: "cni-cache", path: "/var/lib/cni", readOnly: true },
     // The plugin dhcp asks the DHCP daemon here.
     { name: "dhcp-socket", path: "/run/cni" },
     // Twice: under its own path, as networks name files in it, and where upstream's search order looks last.

@@ -41,6 +41,20 @@ function list(items: Schema, more: Schema = {}): Schema {
   return { type: "array", items, ...more };
 }
 
+const CONDITIONS = list(
+  object(
+    {
+      type: text("What is told."),
+      status: text("True, False or Unknown."),
+      reason: text("In one word."),
+      message: text("For people."),
+      lastTransitionTime: text("When the status changed.", { format: "date-time" }),
+    },
+    ["type"],
+  ),
+  { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
+);
+
 /** What Berth records besides whereabouts' fields. All optional: Go whereabouts neither reads nor writes them. */
 const BERTHS_OWN = {
   uid: text("The pod's uid: tells it from a later pod of the same name."),
@@ -147,6 +161,7 @@ const NODE_SLICE_POOL: Kind = {
           ["nodeName", "sliceRange"],
         ),
       ),
+      conditions: CONDITIONS,
     },
     ["allocations"],
   ),
@@ -217,19 +232,7 @@ const NETWORK: Kind = {
     ),
   }),
   status: object({
-    conditions: list(
-      object(
-        {
-          type: text("What is told."),
-          status: text("True, False or Unknown."),
-          reason: text("In one word."),
-          message: text("For people."),
-          lastTransitionTime: text("When the status changed.", { format: "date-time" }),
-        },
-        ["type"],
-      ),
-      { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
-    ),
+    conditions: CONDITIONS,
   }),
   statusSubresource: true,
   columns: [

@@ -5,6 +5,7 @@ import { releaseExpired } from "../inspect/steer.ts";
 import { logOf, Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
+import { storesWithSlices } from "../store/kubernetes/slices/journal-file.ts";
 import { openStore } from "../store/open.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import { Calls, type Peer } from "./calls.ts";
@@ -166,6 +167,7 @@ export class Agent {
     this.#pages = this.#servePages();
     this.#replay.schedule();
     this.#tidy = new Tidy(clock, () => Bun.gc(true));
+    this.#resumeSlices();
     const owed = journal.depth();
     this.#log("verbose", "agent serves", {
       socket: endpoint.path,
@@ -184,6 +186,7 @@ export class Agent {
     const address = JSON.stringify(this.#settings.metrics);
     this.#settings = settings;
     this.#stores.close();
+    this.#resumeSlices();
     if (JSON.stringify(settings.metrics) !== address) {
       this.#pages?.stop();
       this.#pages = this.#servePages();
@@ -224,6 +227,14 @@ export class Agent {
     } catch (error) {
       this.#log("error", "no history is kept", { path: historyPath(stateDir), why: String(error) });
       return undefined;
+    }
+  }
+
+  /** What an earlier process answered from the slices of this node is written without waiting for a call. */
+  #resumeSlices(): void {
+    for (const choice of storesWithSlices(this.#stateDir)) {
+      const opened = this.#stores.warm(choice);
+      if (!opened.ok) this.#log("error", opened.error.message, { hint: opened.error.hint });
     }
   }
 

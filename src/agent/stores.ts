@@ -63,6 +63,13 @@ export class Stores {
     );
   }
 
+  /** Opens a store before anybody needs it. */
+  warm(choice: StoreChoice): Result<void, StoreError> {
+    const key = JSON.stringify(choice);
+    const opened = this.#open(this.#entries.get(key) ?? this.#add(key, choice));
+    return opened.ok ? ok(undefined) : opened;
+  }
+
   /** Brings to its place what stores have promised; what cannot be stays in their journals. */
   async flush(): Promise<void> {
     await Promise.all([...this.#entries.values()].map(({ open }) => open?.store.flush?.()));

@@ -21,11 +21,12 @@ export function usableOf(slice: Cidr, free: readonly Interval[]): Interval[] {
 
 /**
  * The lowest slice that has an address to hand out and touches nothing of `taken` (ascending and disjoint). Slices are
- * never listed: the cost depends on the number of intervals, not on the size of the network.
+ * never listed: the cost depends on the number of intervals, not on the size of the network. `isBarred`: few are.
  */
 export function lowestSlice(
   { network, prefix, free }: SliceSpace,
   taken: readonly Interval[],
+  isBarred: (slice: Cidr) => boolean = () => false,
 ): Cidr | undefined {
   const size = 1n << BigInt(bitsOf(network.family) - prefix);
   const indexOf = (value: bigint) => (value - network.base) / size;
@@ -39,7 +40,7 @@ export function lowestSlice(
       const next = taken[run];
       if (next && next.first <= lastOf(slice)) {
         index = indexOf(next.last) + 1n;
-      } else if (usableOf(slice, free.slice(at)).length > 0) {
+      } else if (usableOf(slice, free.slice(at)).length > 0 && !isBarred(slice)) {
         return slice;
       } else {
         index++;

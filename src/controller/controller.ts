@@ -1,21 +1,14 @@
 import { type Clock, sleep } from "../clock.ts";
-import { formatCidr } from "../ip/cidr.ts";
-import type { ApiError, JsonPatch, KubeClient, KubeObject, Resource } from "../kube/api.ts";
+import type { ApiError, KubeClient, KubeObject, Resource } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import {
-  ATTACHMENTS,
-  apiVersionOf,
-  IP_POOLS,
-  NODE_SLICE_POOLS,
-  NODES,
-  type NodeSlicePool,
-} from "../kube/objects.ts";
+import { ATTACHMENTS, IP_POOLS, NODE_SLICE_POOLS, NODES, type NodeSlicePool } from "../kube/objects.ts";
 import { backoff } from "../kube/retry.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import type { Log } from "../log.ts";
 import { CONFIRMED } from "../store/kubernetes/slices/entitlement.ts";
-import { CLOSING, REALM, readRequest, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { readRequest, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
 import { type Attachment, attachmentOf } from "./attachments.ts";
+import { carryOut } from "./carry-out.ts";
 import { planController, type Step, UNWANTED, type World } from "./plan.ts";
 import { poolUseOf } from "./pool-use.ts";
 
@@ -33,8 +26,12 @@ export type ControllerOptions = {
  * server, and does not know that it is gone, gives addresses.
  */
 export const NODE_GONE = CONFIRMED + 10 * 60_000;
-/** Wishes that come together are one write. */
-const GATHER = 20;
+/** Wishes that come together are one write: a pass begins so long after the first, in milliseconds, or as long as the last one took. */
+const LEAST_GATHER = 2;
+const MOST_GATHER = 100;
+/** Writes under way at a time. */
+const AT_ONCE = 16;
+const STAGES: readonly Step["kind"][] = ["create", "slices", "strike", "drop"];
 const RESYNC = 60_000;
 const PATIENCE = 10_000;
 const FIRST_PAUSE = 100;
@@ -54,6 +51,8 @@ export class Controller {
   #keepsConditions = true;
   /** When an object whose write failed is due again, and how often it failed. */
   readonly #pauses = new Map<string, { readonly due: number; readonly failures: number }>();
+  /** Objects that are being written. */
+  readonly #underWay = new Set<string>();
   #wake: (() => void) | undefined;
   #isDirty = true;
 
@@ -93,6 +92,7 @@ export class Controller {
 
   async run(signal: AbortSignal): Promise<void> {
     const caches = this.#caches;
+    const { clock } = this.#options;
     for (const cache of caches) {
       cache.onChange(() => {
         this.#isDirty = true;
@@ -106,9 +106,11 @@ export class Controller {
       // With half of the picture nothing is decided; the caches say in the log what they cannot see.
       if (synced.some(({ ok }) => !ok)) continue;
       this.#isDirty = false;
+      const started = clock.elapsed();
       const pause = await this.#pass(signal);
+      const took = clock.elapsed() - started;
       await this.#rest(pause, signal);
-      await sleep(this.#options.clock, GATHER, signal);
+      await sleep(clock, Math.min(MOST_GATHER, Math.max(LEAST_GATHER, took)), signal);
     }
     await Promise.all(caches.map((cache) => cache.stop()));
   }
@@ -117,79 +119,64 @@ export class Controller {
     return [this.#attachments, this.#nodes, this.#pools, this.#held];
   }
 
+  /** Everything that is due, what belongs to different objects together. Milliseconds until the next one. */
   async #pass(signal: AbortSignal): Promise<number> {
-    const { clock, events } = this.#options;
-    const { steps, tales } = this.#plan();
+    const { events } = this.#options;
+    const { steps, tales, waits } = this.#plan();
     for (const { about, text } of tales) events.record(about, text);
-    let pause = this.#nextPass();
+    let pause = waits ? UNWANTED : this.#nextPass();
     const failed = new Set<string>();
-    for (const step of steps) {
-      if (signal.aborted) return 0;
-      const key = keyOf(step);
-      const known = this.#pauses.get(key);
-      const wait = known ? known.due - clock.elapsed() : 0;
-      if (wait > 0 || (step.kind === "strike" && failed.has(step.request.pool))) {
-        failed.add(key);
-        pause = Math.min(pause, Math.max(wait, FIRST_PAUSE));
-        continue;
-      }
-      const error = await this.#carryOut(step);
-      this.#options.counted?.(step.kind, error ? "failed" : "done");
-      if (!error) {
-        this.#pauses.delete(key);
-        continue;
-      }
-      failed.add(key);
-      const failures = (known?.failures ?? 0) + 1;
-      const later = backoff(failures - 1, FIRST_PAUSE, LONGEST_PAUSE, clock);
-      this.#pauses.set(key, { due: clock.elapsed() + later, failures });
-      pause = Math.min(pause, later);
-      this.#tellFailure(step, error);
+    for (const kind of STAGES) {
+      const due = steps.filter((step) => step.kind === kind && !this.#isBlocked(step, failed));
+      const done = this.#together(due, failed, signal);
+      // Whoever asks next need not wait until old wishes are struck out.
+      if (kind !== "strike") await done;
     }
-    return pause;
+    for (const key of failed) {
+      const known = this.#pauses.get(key);
+      if (known) pause = Math.min(pause, Math.max(known.due - this.#options.clock.elapsed(), FIRST_PAUSE));
+    }
+    return signal.aborted ? 0 : pause;
   }
 
-  /** Undefined: done. Every write tests the version that the plan rests on, so one that is overtaken changes nothing. */
-  async #carryOut(step: Step): Promise<ApiError | undefined> {
-    const { client, log } = this.#options;
-    const { namespace } = client;
-    if (step.kind === "create") {
-      const { name, wish } = step;
-      const made = await client.create(NODE_SLICE_POOLS, {
-        apiVersion: apiVersionOf(NODE_SLICE_POOLS),
-        kind: NODE_SLICE_POOLS.kind,
-        metadata: { name, namespace, annotations: { [REALM]: wish.networkName } },
-        spec: { range: formatCidr(wish.range), sliceSize: `/${wish.prefix}` },
-      });
-      if (!made.ok) return made.error.code === "already_exists" ? undefined : made.error;
-      this.#pools.put(made.value);
-      log("verbose", "slice pool created", { pool: name, range: formatCidr(wish.range) });
-      return undefined;
+  /** Whether a step is under way, has to wait after a failure, or rests on one that failed. */
+  #isBlocked(step: Step, failed: Set<string>): boolean {
+    const key = keyOf(step);
+    if (this.#underWay.has(key)) return true;
+    const known = this.#pauses.get(key);
+    const waits = known !== undefined && known.due > this.#options.clock.elapsed();
+    const rests = step.kind === "strike" && failed.has(step.request.pool);
+    if (waits || rests) failed.add(key);
+    return waits || rests;
+  }
+
+  async #together(steps: readonly Step[], failed: Set<string>, signal: AbortSignal): Promise<void> {
+    for (const step of steps) this.#underWay.add(keyOf(step));
+    const left = [...steps];
+    const work = async () => {
+      for (let step = left.shift(); step; step = left.shift()) {
+        if (!signal.aborted) await this.#try(step, failed);
+        this.#underWay.delete(keyOf(step));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+  }
+
+  async #try(step: Step, failed: Set<string>): Promise<void> {
+    const { client, clock, log, counted } = this.#options;
+    const key = keyOf(step);
+    const written = await carryOut(step, { client, log, pools: this.#pools });
+    counted?.(step.kind, written.ok ? "done" : "failed");
+    if (written.ok) {
+      this.#keepsConditions &&= !written.value.prunes;
+      this.#pauses.delete(key);
+      return;
     }
-    if (step.kind === "slices") {
-      const { metadata } = step.pool.object;
-      const patch = patchOf(step);
-      const written = await client.patch(
-        NODE_SLICE_POOLS,
-        { name: metadata.name, namespace },
-        { type: "json", patch },
-      );
-      if (!written.ok) return written.error;
-      this.#pools.put(written.value);
-      const { slices, prefix, isClosing, conditions } = step.after;
-      if (conditions.length > 0 && !written.value.status?.conditions) this.#keepsConditions = false;
-      const given = slices.filter(({ nodeName }) => nodeName !== "").length;
-      log("verbose", "slice pool written", { pool: metadata.name, given, prefix, isClosing });
-      return undefined;
-    }
-    const { metadata } = step.kind === "strike" ? step.request.object : step.pool.object;
-    const { name, uid, resourceVersion } = metadata;
-    const only = { ...(uid && { uid }), ...(step.kind === "drop" && resourceVersion && { resourceVersion }) };
-    const gone = await client.delete(NODE_SLICE_POOLS, { name, namespace }, only);
-    if (!gone.ok && gone.error.code !== "not_found") return gone.error;
-    this.#pools.remove({ name, namespace }, uid);
-    if (step.kind === "drop") log("verbose", "slice pool deleted: no attachment wants it", { pool: name });
-    return undefined;
+    failed.add(key);
+    const failures = (this.#pauses.get(key)?.failures ?? 0) + 1;
+    const later = backoff(failures - 1, FIRST_PAUSE, LONGEST_PAUSE, clock);
+    this.#pauses.set(key, { due: clock.elapsed() + later, failures });
+    this.#tellFailure(step, written.error);
   }
 
   #world(): World {
@@ -252,22 +239,6 @@ export class Controller {
       hint,
     });
   }
-}
-
-function patchOf({ pool, after }: Extract<Step, { kind: "slices" }>): JsonPatch {
-  const { resourceVersion, annotations = {} } = pool.object.metadata;
-  const { [CLOSING]: _, ...others } = annotations;
-  const kept = { ...others, ...(after.isClosing && { [CLOSING]: "true" }) };
-  const { slices: allocations, conditions, prefix } = after;
-  const status = { allocations, ...(conditions.length > 0 && { conditions }) };
-  return [
-    { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-    ...(after.isClosing === pool.isClosing
-      ? []
-      : [{ op: "add", path: "/metadata/annotations", value: kept } as const]),
-    ...(prefix === pool.prefix ? [] : [{ op: "add", path: "/spec/sliceSize", value: `/${prefix}` } as const]),
-    { op: "add", path: "/status", value: status },
-  ];
 }
 
 /** The object that a step writes. */

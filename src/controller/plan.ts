@@ -7,6 +7,7 @@ import {
   type SlicePool,
   type SliceRequest,
   slicePoolNameFor,
+  type TakenBack,
 } from "../store/kubernetes/slices/slice-pools.ts";
 import type { Attachment, SliceWish } from "./attachments.ts";
 import { type Group, groupsOf, refuseSizes, sizeFor, type Tale } from "./groups.ts";
@@ -45,9 +46,15 @@ export type PoolState = {
   readonly prefix: number | undefined;
   readonly isClosing: boolean;
   readonly conditions: readonly Condition[];
+  readonly takenBack: TakenBack;
 };
 
-export type ControllerPlan = { readonly steps: readonly Step[]; readonly tales: readonly Tale[] };
+export type ControllerPlan = {
+  readonly steps: readonly Step[];
+  readonly tales: readonly Tale[];
+  /** Whether more can be done in a moment without any news. */
+  readonly waits: boolean;
+};
 
 /** Says on a NodeSlicePool whether the size that the attachments want is the one in force. */
 export const ACCEPTED = "SliceSizeAccepted";
@@ -76,6 +83,7 @@ export function planController(world: World, gone: number): ControllerPlan {
   // One that cannot be read may be what a pool is for.
   const mayClose = world.attachments.every(({ broken }) => broken === undefined);
   const struck = new Set<SliceRequest>();
+  let waits = false;
   for (const pool of world.pools) {
     const group = wanted.get(pool.name);
     const isUnwanted = mayClose && group === undefined && pool.realm !== undefined;
@@ -90,14 +98,16 @@ export function planController(world: World, gone: number): ControllerPlan {
     const sized = { ...pool, prefix: size.prefix, slices: size.isNew ? [] : pool.slices };
     const around = { ...world, pools: [...pools.values()], isGone };
     const isOpen = !size.isDraining;
-    const { slices, answered } = serve(sized, group, isOpen, around, tales);
+    const { slices, answered, takenBack, isWaiting } = serve(sized, group, isOpen, around, tales);
     pools.set(pool.name, { ...sized, slices });
+    waits ||= isWaiting;
     for (const request of answered) struck.add(request);
     const after = {
       slices: slices.map(asEntry),
       prefix: size.prefix,
       isClosing: isOver || size.isDraining,
       conditions: conditionsOf(pool, size.refusal, world),
+      takenBack,
     };
     if (differs(pool, slices, after)) steps.push({ kind: "slices", pool, after });
   }
@@ -106,7 +116,7 @@ export function planController(world: World, gone: number): ControllerPlan {
     if (struck.has(request) || isIdle) steps.push({ kind: "strike", request });
   }
   // A wish whose pool does not exist yet waits.
-  return { steps: steps.sort((a, b) => RANK[a.kind] - RANK[b.kind]), tales };
+  return { steps: steps.sort((a, b) => RANK[a.kind] - RANK[b.kind]), tales, waits };
 }
 
 /** A request goes only after what it asked for has been written. */

@@ -11,6 +11,7 @@ import {
   type SlicePool,
   type SliceRequest,
   sameRange,
+  type TakenBack,
   takenIn,
 } from "../store/kubernetes/slices/slice-pools.ts";
 import { type Group, type Tale, warning } from "./groups.ts";
@@ -22,6 +23,8 @@ export type Around = {
   readonly use: (pool: string) => { readonly count: number } | undefined;
   readonly uses: () => Iterable<PoolUse>;
   readonly isNode: (name: string) => boolean;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   /** Whether a node has been gone for so long that it gives no address any more. */
   readonly isGone: (node: string) => boolean;
 };
@@ -30,7 +33,16 @@ export type Served = {
   /** The slices as they should be; the same list if nothing changes. */
   readonly slices: readonly Slice[];
   readonly answered: readonly SliceRequest[];
+  readonly takenBack: TakenBack;
+  /** Whether somebody waits for what will be free in a moment. */
+  readonly isWaiting: boolean;
 };
+
+/**
+ * Milliseconds for which a slice does not go to the node that has just returned it: its word may have been sent twice, and arrive
+ * when the node uses the slice again.
+ */
+const COOLING = 30_000;
 
 /**
  * Takes back what nodes return and what nodes that are gone had, unless an address in it is held, and gives a slice to each node
@@ -50,6 +62,7 @@ export function serve(
   let { slices } = back;
   const answered = [...back.answered];
   let space: Space | undefined;
+  let isWaiting = false;
   for (const request of requests) {
     const { node, returns } = request;
     if (returns) continue;
@@ -59,8 +72,13 @@ export function serve(
     }
     if (!group || !isOpen) continue;
     answered.push(request);
-    space ??= spaceOf({ ...pool, slices }, group, around);
+    space ??= spaceOf({ ...pool, slices, takenBack: back.takenBack }, group, requests, around);
     const range = sharedSlice({ ...pool, slices }, group, around, node) ?? space.next(node);
+    if (range === undefined && Object.keys(back.takenBack).some((key) => key.startsWith(`${node} `))) {
+      answered.pop(); // what it has just returned it can have in a moment
+      isWaiting = true;
+      continue;
+    }
     if (range === undefined) {
       const about = { apiVersion: pool.object.apiVersion, kind: pool.object.kind, ...idOf(pool) };
       const why = `no slice is left for the node ${node}: enlarge ${formatCidr(pool.range)} or make node_slice_size smaller`;
@@ -69,7 +87,7 @@ export function serve(
     }
     slices = [...slices.filter((slice) => !sameRange(slice.range, range)), { node, range }];
   }
-  return { slices, answered };
+  return { slices, answered, takenBack: back.takenBack, isWaiting };
 }
 
 /** Whether an address in a slice is held, or may be for all that is known. */
@@ -89,14 +107,14 @@ function takeBack(
   group: Group | undefined,
   requests: readonly SliceRequest[],
   around: Around,
-): Served {
+): Omit<Served, "isWaiting"> {
   const answered: SliceRequest[] = [];
   const returned = new Set<Slice>();
   for (const request of requests) {
     const { node, returns } = request;
     if (!returns) continue;
     const slice = pool.slices.find((one) => one.node === node && sameRange(one.range, returns));
-    if (slice && isHeld(pool, slice, group, around)) continue;
+    if (slice && isHeld(pool, slice, group, around) && !isElsewhereToo(pool, slice, around)) continue;
     if (slice) returned.add(slice);
     answered.push(request);
   }
@@ -104,18 +122,47 @@ function takeBack(
     if (slice.node !== "" && around.isGone(slice.node) && !isHeld(pool, slice, group, around))
       returned.add(slice);
   }
-  if (returned.size === 0) return { slices: pool.slices, answered };
+  const still = Object.entries(pool.takenBack).filter(([, at]) => around.now - at < COOLING);
+  const takenBack = Object.fromEntries([
+    ...still,
+    ...[...returned].map((slice) => [keyOf(slice), around.now] as const),
+  ]);
+  if (returned.size === 0) return { slices: pool.slices, answered, takenBack };
   const lists = pool.slices.some(({ node }) => node === ""); // as upstream does: what is free stays listed
   const slices = lists
     ? pool.slices.map((slice) => (returned.has(slice) ? { ...slice, node: "" } : slice))
     : pool.slices.filter((slice) => !returned.has(slice));
-  return { slices, answered };
+  return { slices, answered, takenBack };
+}
+
+function keyOf({ node, range }: Slice): string {
+  return `${node} ${formatCidr(range)}`;
+}
+
+/** Whether another pool of the realm says too that the slice is the node's: two attachments without network name share it. */
+function isElsewhereToo(pool: SlicePool, { node, range }: Slice, { pools }: Around): boolean {
+  const { realm } = pool;
+  return (
+    realm !== undefined &&
+    pools.some(
+      (other) =>
+        other.name !== pool.name &&
+        other.realm === realm &&
+        !other.isClosing &&
+        other.slices.some((slice) => slice.node === node && sameRange(slice.range, range)),
+    )
+  );
 }
 
 type Space = { readonly next: (node: string) => Cidr | undefined };
 
 /** What can still be cut: nothing that is anybody's, and nothing in which an address is held. */
-function spaceOf(pool: SlicePool, { wish, free }: Group, { pools, uses, isNode }: Around): Space {
+function spaceOf(
+  pool: SlicePool,
+  { wish, free }: Group,
+  requests: readonly SliceRequest[],
+  { pools, uses, isNode }: Around,
+): Space {
   const { networkName } = wish;
   const { family } = pool.range;
   const current = pools.map((other) => (other.name === pool.name ? pool : other));
@@ -126,13 +173,18 @@ function spaceOf(pool: SlicePool, { wish, free }: Group, { pools, uses, isNode }
   let taken = normalise([...given, ...all]);
   const isOwn = (node: string) => (use: PoolUse) =>
     use.name === poolName({ networkName, node, range: use.range });
+  // What a node has returned, it must not have again while its word for that is open, or may still arrive.
+  const isCooling = (node: string) => (range: Cidr) =>
+    requests.some(
+      (request) => request.node === node && request.returns && sameRange(request.returns, range),
+    ) || keyOf({ node, range }) in pool.takenBack;
   return {
     next: (node) => {
       // What a node itself has left behind is no reason not to give it that slice again.
       const others = outside.some(isOwn(node))
         ? normalise([...given, ...outside.filter((use) => !isOwn(node)(use)).flatMap(({ held }) => held)])
         : taken;
-      const range = lowestSlice(network, others);
+      const range = lowestSlice(network, others, isCooling(node));
       if (range) given.push(intervalOf(range));
       if (range) taken = normalise([...taken, intervalOf(range)]);
       return range;

@@ -98,7 +98,11 @@ function openStore(here: Surroundings, staying: boolean, patience: number, write
   const { clock } = process;
   const client = new Client(process.wire(wire), clock, { namespace: NAMESPACE });
   const store = new KubernetesStore(client, { clock, log, patience, staying });
-  return new SlicedStore(store, { clock, log, patience }, { journals: slices, writeDelay });
+  return new SlicedStore(
+    store,
+    { clock, log, patience },
+    { journals: slices, writeDelay, sandboxes: () => [] },
+  );
 }
 
 function hostOf({ process }: Surroundings, node: string, log: Log, store: Host["store"]): Host {

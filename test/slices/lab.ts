@@ -1,15 +1,24 @@
 import type { Acquire, Outcome } from "../../src/allocation/claim.ts";
 import { Controller } from "../../src/controller/controller.ts";
-import { parseAddress } from "../../src/ip/address.ts";
+import { formatAddress, parseAddress } from "../../src/ip/address.ts";
 import { parseCidr } from "../../src/ip/cidr.ts";
 import { parseRange } from "../../src/ip/range.ts";
 import { Client } from "../../src/kube/client.ts";
 import { EventRecorder } from "../../src/kube/events.ts";
-import { apiVersionOf, IP_POOLS, NODE_SLICE_POOLS, RESERVATIONS } from "../../src/kube/objects.ts";
+import {
+  ATTACHMENTS,
+  apiVersionOf,
+  EVENTS,
+  type Event,
+  IP_POOLS,
+  NODE_SLICE_POOLS,
+  RESERVATIONS,
+} from "../../src/kube/objects.ts";
 import type { Result } from "../../src/result.ts";
 import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
 import type { Grant, SliceJournal, SliceRow } from "../../src/store/kubernetes/slices/journal.ts";
-import { readSlicePool } from "../../src/store/kubernetes/slices/slice-pools.ts";
+import type { Sandbox } from "../../src/store/kubernetes/slices/sandboxes.ts";
+import { readSlicePool, type SlicePool } from "../../src/store/kubernetes/slices/slice-pools.ts";
 import { SlicedStore } from "../../src/store/kubernetes/slices/sliced-store.ts";
 import type { StoreError } from "../../src/store/store.ts";
 import { Double } from "../apiserver/double.ts";
@@ -46,6 +55,8 @@ export class Lab {
   readonly clock: VirtualClock;
   readonly double: Double;
   readonly disks = new Map<string, Disk>();
+  /** What the runtime of each node has made. */
+  readonly sandboxes = new Map<string, readonly Sandbox[]>();
   readonly stores = new Map<string, SlicedStore>();
   readonly writeDelay: number;
   readonly #lives = new Map<string, number>();
@@ -81,12 +92,37 @@ export class Lab {
   }
 
   attach(name: string, ipam: object): void {
-    const config = { cniVersion: "1.0.0", name, type: "macvlan", ipam: { type: "whereabouts", ...ipam } };
-    this.double.seed({
-      apiVersion: "k8s.cni.cncf.io/v1",
-      kind: "NetworkAttachmentDefinition",
-      metadata: { name, namespace: "default" },
-      spec: { config: JSON.stringify(config) },
+    this.double.seed(attachmentObject(name, ipam));
+  }
+
+  /** Writes another configuration into an attachment. */
+  async edit(name: string, ipam: object): Promise<void> {
+    const { spec } = attachmentObject(name, ipam);
+    const target = { name, namespace: "default" };
+    await this.clock.run(this.client("admin").patch(ATTACHMENTS, target, { type: "merge", patch: { spec } }));
+  }
+
+  async detach(name: string): Promise<void> {
+    await this.clock.run(this.client("admin").delete(ATTACHMENTS, { name, namespace: "default" }));
+  }
+
+  attachments(): string[] {
+    return this.double.objects(ATTACHMENTS).map(({ metadata }) => (metadata as { name: string }).name);
+  }
+
+  /** The NodeSlicePools, without the requests of nodes. */
+  slicePools(): SlicePool[] {
+    return this.double
+      .objects(NODE_SLICE_POOLS)
+      .flatMap((object) => readSlicePool(object as never) ?? [])
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** `REASON OBJECT` of each Event told so far. */
+  events(): string[] {
+    return this.double.objects(EVENTS).map((event) => {
+      const { reason, involvedObject } = event as unknown as Event;
+      return `${reason} ${involvedObject.name}`;
     });
   }
 
@@ -98,9 +134,12 @@ export class Lab {
     const client = this.client(this.#lifeOf(node));
     const parts = { clock: this.clock, log: () => undefined, patience: 10_000 };
     const inner = new KubernetesStore(client, { ...parts, staying: true });
-    const exists = () => disk.rows.size > 0;
+    const exists = () => disk.rows.size > 0 || disk.grants.length > 0;
+    const { writeDelay } = this;
+    const sandboxes = () => this.sandboxes.get(node) ?? [];
     const journals = { exists, open: () => disk.open() };
-    const store = new SlicedStore(inner, parts, { journals, writeDelay: this.writeDelay });
+    const store = new SlicedStore(inner, parts, { journals, writeDelay, sandboxes });
+    store.resume();
     this.stores.set(node, store);
     return store;
   }
@@ -196,6 +235,16 @@ export class Lab {
   }
 }
 
+function attachmentObject(name: string, ipam: object) {
+  const config = { cniVersion: "1.0.0", name, type: "macvlan", ipam: { type: "whereabouts", ...ipam } };
+  return {
+    apiVersion: "k8s.cni.cncf.io/v1",
+    kind: "NetworkAttachmentDefinition",
+    metadata: { name, namespace: "default" },
+    spec: { config: JSON.stringify(config) },
+  };
+}
+
 export type Want = {
   readonly network: string;
   readonly range: string;
@@ -204,12 +253,14 @@ export type Want = {
   readonly networkName?: string;
   /** The address that the pod asks for. */
   readonly address?: string;
+  /** Of the other family. */
+  readonly second?: { readonly range: string; readonly prefix: number };
 };
 
 export function acquisition(
   node: string,
   pod: string,
-  { network, range, prefix, networkName = "", address }: Want,
+  { network, range, prefix, networkName = "", address, second }: Want,
 ): Acquire {
   const parsed = parseRange(range);
   const asked = address === undefined ? undefined : parseAddress(address);
@@ -228,5 +279,14 @@ export function acquisition(
       ...(asked && { address: asked.value }),
     },
   ];
-  return { kind: "acquire", owner, node, network, overlapCheck: true, wants, now: 1 };
+  const more = second ? acquisition(node, pod, { network, networkName, ...second }).wants : [];
+  const all = [...wants, ...more];
+  return { kind: "acquire", owner, node, network, overlapCheck: true, wants: all, now: 1 };
+}
+
+/** The addresses that an ADD has got, or the code of its refusal. */
+export function shown(result: Result<Outcome, StoreError>): string {
+  if (!result.ok) return result.error.code;
+  if (result.value.kind === "refused") return result.value.error.code;
+  return result.value.claims.map(({ address }) => formatAddress(address)).join(" ");
 }

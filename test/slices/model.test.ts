@@ -1,19 +1,27 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatAddress } from "../../src/ip/address.ts";
+import { type Address, sameAddress } from "../../src/ip/address.ts";
+import { contains } from "../../src/ip/cidr.ts";
 import { IP_POOLS, NODES } from "../../src/kube/objects.ts";
 import { NAMESPACE } from "../store/cluster.ts";
 import { Lab, type Want } from "./lab.ts";
 
-/** Two attachments without network name over the same addresses, one of them with a gap, and one realm apart. */
+/** Two attachments without network name over the same addresses, one realm apart, and one of two families. */
 const NETS: readonly Want[] = [
   { network: "net", range: "10.5.0.0/25", prefix: 28 },
   { network: "twin", range: "10.5.0.0/25", prefix: 28 },
   { network: "blue", networkName: "blue", range: "10.5.0.0/26", prefix: 29 },
+  {
+    network: "dual",
+    networkName: "dual",
+    range: "10.7.0.0/26",
+    prefix: 28,
+    second: { range: "fd00:7::/122", prefix: 124 },
+  },
 ];
 const NODE_NAMES = ["node-a", "node-b", "node-c"];
 
-type Live = { readonly node: string; readonly net: number; readonly address: string };
+type Live = { readonly node: string; readonly net: number; readonly addresses: readonly Address[] };
 
 /** What must be true: who holds what, as the callers were told. */
 class World {
@@ -24,7 +32,10 @@ class World {
 
   constructor(seed: number, writeDelay: number) {
     this.lab = new Lab(seed, writeDelay);
-    for (const net of NETS.keys()) this.#attach(net);
+    for (const net of NETS.keys()) {
+      const { network = "" } = NETS[net] ?? {};
+      this.lab.attach(network, ipamOf(net, 0));
+    }
     this.lab.startController();
   }
 
@@ -35,16 +46,43 @@ class World {
     const pod = again && known ? known[0] : `p${this.#pods++}`;
     const result = await this.lab.add(node, pod, want);
     if (!result.ok || result.value.kind !== "acquired") return;
-    const address = result.value.claims.map((claim) => formatAddress(claim.address)).join();
-    if (again && known) expect(address).toBe(known[1].address);
+    const addresses = result.value.claims.map(({ address }) => address);
+    expect(addresses).toHaveLength(want.second ? 2 : 1);
+    if (again && known) expect(addresses).toEqual([...known[1].addresses]);
     const realm = want.networkName ?? "";
-    const other = [...this.live].find(
-      ([name, live]) =>
-        name !== pod && live.address === address && (NETS[live.net]?.networkName ?? "") === realm,
-    );
+    const isOthers = ([name, live]: [string, Live]) =>
+      name !== pod &&
+      (NETS[live.net]?.networkName ?? "") === realm &&
+      live.addresses.some((one) => addresses.some((address) => sameAddress(one, address)));
     // Invariant 1: one owner.
-    expect(other).toBeUndefined();
-    this.live.set(pod, { node, net, address });
+    expect([...this.live].find(isOthers)).toBeUndefined();
+    this.live.set(pod, { node, net, addresses });
+  }
+
+  /** Invariants 1 and 5 at the level of slices: where a pod holds an address, no other node has a slice. */
+  check(): void {
+    for (const { realm, slices } of this.lab.slicePools()) {
+      for (const [pod, live] of this.live) {
+        if ((NETS[live.net]?.networkName ?? "") !== realm) continue;
+        const taken = slices.find(
+          ({ node, range }) =>
+            node !== "" && node !== live.node && live.addresses.some((one) => contains(range, one)),
+        );
+        if (taken) throw new Error(`${taken.node} has the slice of ${pod} on ${live.node}`);
+      }
+    }
+  }
+
+  /** The process ends and its disk with it; the runtime goes on to know its sandboxes. */
+  loseDisk(node: string): void {
+    this.lab.kill(node);
+    this.lab.disks.delete(node);
+    const sandboxes = [...this.live].flatMap(([pod, { node: at, net, addresses }]) => {
+      const { network = "", networkName = "" } = NETS[net] ?? {};
+      const names = { pod: { namespace: "default", name: pod, uid: `uid-${pod}` }, network, networkName };
+      return at === node ? [{ id: `sandbox-${pod}`, ifname: "net1", addresses, ...names }] : [];
+    });
+    this.lab.sandboxes.set(node, sandboxes);
   }
 
   async del(index: number): Promise<void> {
@@ -98,16 +136,22 @@ class World {
     for (const node of this.up) this.lab.kill(node);
   }
 
-  #attach(net: number): void {
-    const want = NETS[net];
-    if (!want) return;
-    const { network, networkName, range, prefix } = want;
-    this.lab.attach(network, {
-      range,
-      node_slice_size: `/${prefix}`,
-      ...(networkName && { network_name: networkName }),
-    });
+  /** Writes the attachment, new or again, with slices that are larger or smaller by so many bits. */
+  async attach(net: number, bits: number): Promise<void> {
+    const { network = "" } = NETS[net] ?? {};
+    const isThere = this.lab.attachments().includes(network);
+    if (isThere) await this.lab.edit(network, ipamOf(net, bits));
+    else this.lab.attach(network, ipamOf(net, bits));
   }
+}
+
+function ipamOf(net: number, bits: number): object {
+  const { networkName, range = "", prefix = 0, second } = NETS[net] ?? {};
+  return {
+    ipRanges: [range, ...(second ? [second.range] : [])].map((one) => ({ range: one })),
+    node_slice_size: `/${prefix + bits}`,
+    ...(networkName && { network_name: networkName }),
+  };
 }
 
 type Step = { readonly name: string; readonly run: (world: World) => Promise<void> };
@@ -118,13 +162,26 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc
-      .tuple(node, fc.nat(2), fc.boolean())
+      .tuple(node, fc.nat(NETS.length - 1), fc.boolean())
       .map(([at, net, again]) => step(`add ${at} ${net} ${again}`, (world) => world.add(at, net, again))),
   },
   { weight: 4, arbitrary: fc.nat(20).map((index) => step(`del ${index}`, (world) => world.del(index))) },
   { weight: 2, arbitrary: node.map((at) => step(`join ${at}`, (world) => world.join(at))) },
   { weight: 1, arbitrary: node.map((at) => step(`leave ${at}`, (world) => world.leave(at))) },
   { weight: 2, arbitrary: node.map((at) => step(`kill ${at}`, async ({ lab }) => lab.kill(at))) },
+  { weight: 1, arbitrary: node.map((at) => step(`lose disk ${at}`, async (world) => world.loseDisk(at))) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .nat(NETS.length - 1)
+      .map((net) => step(`detach ${net}`, async ({ lab }) => lab.detach(NETS[net]?.network ?? ""))),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.nat(NETS.length - 1), fc.constantFrom(-1, 0, 1))
+      .map(([net, bits]) => step(`attach ${net} ${bits}`, (world) => world.attach(net, bits))),
+  },
   { weight: 1, arbitrary: node.map((at) => step(`cut off ${at}`, async ({ lab }) => lab.cutOff(at))) },
   { weight: 2, arbitrary: node.map((at) => step(`heal ${at}`, async ({ lab }) => lab.heal(at))) },
   {
@@ -147,7 +204,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .constantFrom(50, 2_000, 75 * 60_000)
+      .constantFrom(50, 2_000, 20_000, 40 * 60_000, 75 * 60_000)
       .map((ms) => step(`${ms} ms`, ({ lab }) => lab.clock.advance(ms))),
   },
 );
@@ -163,7 +220,10 @@ test.each([0, 1_000])(
           const world = new World(seed, delay);
           await world.join("node-a");
           await world.add("node-a", 0, false);
-          for (const { run } of history) await run(world);
+          for (const { run } of history) {
+            await run(world);
+            world.check();
+          }
           await world.settle();
         },
       ),

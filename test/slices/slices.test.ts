@@ -1,18 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import type { Outcome } from "../../src/allocation/claim.ts";
-import { formatAddress } from "../../src/ip/address.ts";
-import type { Result } from "../../src/result.ts";
-import type { StoreError } from "../../src/store/store.ts";
-import { Lab, type Want } from "./lab.ts";
+import { Lab, shown, type Want } from "./lab.ts";
 
 const NET: Want = { network: "net", range: "10.5.0.0/20", prefix: 28 };
 const IPAM = { range: NET.range, node_slice_size: "/28" };
-
-function shown(result: Result<Outcome, StoreError>): string {
-  if (!result.ok) return result.error.code;
-  if (result.value.kind === "refused") return result.value.error.code;
-  return result.value.claims.map(({ address }) => formatAddress(address)).join(" ");
-}
 
 function lab(writeDelay = 1_000): Lab {
   const made = new Lab(1, writeDelay);

@@ -14,7 +14,7 @@ export function keepingCrds(): Json[] {
     if (Array.isArray(value)) return value.map((item) => keep(item, ""));
     if (typeof value !== "object" || value === null) return value;
     const copy = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, keep(item, name)]));
-    const isRecord = (key === "additionalProperties" || key === "spec") && copy.type === "object";
+    const isRecord = ["additionalProperties", "spec", "status"].includes(key) && copy.type === "object";
     return isRecord ? { ...copy, "x-kubernetes-preserve-unknown-fields": true } : copy;
   };
   return upstreamCrds().map((crd) => keep(crd, "") as Json);

@@ -88,6 +88,10 @@ export class CachedSource implements Source, Sink {
     return this.all(deadline);
   }
 
+  read(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
+    return this.#reader.pools(names, deadline);
+  }
+
   async refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
     const pools = await this.#reader.pools(names, deadline);
     return pools.ok ? this.#reader.allReservations(deadline) : pools;

@@ -9,12 +9,18 @@ import type { Store, StoreError } from "../store.ts";
 import { kubeconfigError } from "./failure.ts";
 import { type KubernetesOptions, KubernetesStore } from "./kubernetes.ts";
 import { SliceJournalFiles } from "./slices/journal-file.ts";
+import { CNI_CACHES, readSandboxes } from "./slices/sandbox-files.ts";
 import { SlicedStore } from "./slices/sliced-store.ts";
 
 type ClusterChoice = StoreChoice & { kind: "kubernetes" };
 
 /** How a node keeps its slices; left out by those who only look. */
-export type NodeSlices = { readonly stateDir: string; readonly writeDelay: number };
+export type NodeSlices = {
+  readonly stateDir: string;
+  readonly writeDelay: number;
+  /** Folders of libcni's cache. */
+  readonly caches?: readonly string[];
+};
 
 /** A store on the objects of a cluster. An empty kubeconfig stands for the service account of this pod. */
 export function openKubernetes(
@@ -26,8 +32,12 @@ export function openKubernetes(
   if (!client.ok) return client;
   const store = new KubernetesStore(client.value, options);
   if (!slices) return ok(store);
-  const { stateDir, writeDelay } = slices;
-  return ok(new SlicedStore(store, options, { journals: new SliceJournalFiles(stateDir), writeDelay }));
+  const { stateDir, writeDelay, caches = CNI_CACHES } = slices;
+  const journals = new SliceJournalFiles(stateDir, choice);
+  const sandboxes = () => readSandboxes(caches);
+  const sliced = new SlicedStore(store, options, { journals, writeDelay, sandboxes });
+  if (options.staying) sliced.resume();
+  return ok(sliced);
 }
 
 /** The API server behind a store, for what is not in the store: attachments, pods, nodes. */

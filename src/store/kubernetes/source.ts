@@ -20,6 +20,8 @@ export interface Source {
   around(address: Address, deadline: number): Promise<Result<void, ApiError>>;
   /** Reads from the server what it has now. */
   refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
+  /** Reads these pools from the server, as they are now. */
+  read(names: readonly string[], deadline: number): Promise<Result<void, ApiError>>;
   /** Makes sure that the state shows all reservations. */
   learnReservations(deadline: number): Promise<Result<void, ApiError>>;
   /** Makes sure that what an attachment holds is not overlooked because its entry was written a moment ago. */
@@ -65,6 +67,10 @@ export class DirectSource implements Source {
       this.#reader.pools(possible, deadline),
       ...possible.map((name) => this.#reader.reservationIn(name, address, deadline)),
     );
+  }
+
+  read(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
+    return this.#reader.pools(names, deadline);
   }
 
   refresh(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {

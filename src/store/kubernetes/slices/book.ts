@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../../../clock.ts";
 import type { Cidr } from "../../../ip/cidr.ts";
 import type { ApiError, KubeClient } from "../../../kube/api.ts";
 import { listAll } from "../../../kube/list.ts";
+import { sliceRequestName } from "../../../kube/names.ts";
 import { NODE_SLICE_POOLS } from "../../../kube/objects.ts";
 import { WatchCache } from "../../../kube/watch-cache.ts";
 import type { Log } from "../../../log.ts";
@@ -11,6 +12,7 @@ import {
   REQUEST,
   readSlicePool,
   requestFor,
+  returnOf,
   type SlicePool,
   slicePoolNameFor,
 } from "./slice-pools.ts";
@@ -85,8 +87,20 @@ export class SliceBook {
     return listed.ok || NOT_THERE.has(listed.error.code) ? ok(undefined) : listed;
   }
 
-  onChange(listener: () => void): void {
-    this.#cache.onChange(listener);
+  /** The same of one pool. */
+  async readOne(name: string, deadline: number): Promise<Result<void, ApiError>> {
+    const { namespace } = this.#client;
+    const timeout = Math.max(1, deadline - this.#clock.elapsed());
+    const found = await this.#client.get(NODE_SLICE_POOLS, { name, namespace }, { timeout });
+    if (found.ok) this.#cache.put(found.value);
+    else if (NOT_THERE.has(found.error.code)) this.#cache.remove({ name, namespace });
+    else return found;
+    return ok(undefined);
+  }
+
+  /** Told of each pool that is new or has changed. */
+  onChange(listener: (pool: SlicePool) => void): void {
+    this.#cache.onChange((change) => listener(change.type === "deleted" ? change.before : change.value));
   }
 
   pools(): Iterable<SlicePool> {
@@ -129,6 +143,29 @@ export class SliceBook {
     this.#asked.delete(key);
     const { code, message, hint } = made.error;
     this.#log("error", "a slice cannot be asked for", { pool: name, node, code, message, hint });
+  }
+
+  /** Tells the controller that this node uses a slice no longer. Telling it twice does no harm. */
+  async giveBack(pool: SlicePool, node: string, slice: Cidr): Promise<void> {
+    const object = returnOf(pool, node, slice, this.#client.namespace);
+    const made = await this.#client.create(NODE_SLICE_POOLS, object, { timeout: ASK_TIMEOUT });
+    if (made.ok || made.error.code === "already_exists") return;
+    const { code, message, hint } = made.error;
+    this.#log("error", "a slice cannot be returned", { pool: pool.name, node, code, message, hint });
+  }
+
+  /** Whether the controller has still to take a slice back that this node has returned. */
+  async isReturned(
+    pool: SlicePool,
+    node: string,
+    slice: Cidr,
+    deadline: number,
+  ): Promise<Result<boolean, ApiError>> {
+    const name = { name: sliceRequestName(pool.name, node, slice), namespace: this.#client.namespace };
+    const timeout = Math.max(1, deadline - this.#clock.elapsed());
+    const found = await this.#client.get(NODE_SLICE_POOLS, name, { timeout });
+    if (found.ok) return ok(true);
+    return NOT_THERE.has(found.error.code) ? ok(false) : found;
   }
 
   close(): void {

@@ -1,16 +1,18 @@
 import type { Acquire, Want } from "../../../allocation/claim.ts";
-import type { Pool } from "../../../allocation/pool.ts";
+import { type Pool, poolSpace } from "../../../allocation/pool.ts";
 import { lowestSlice, usableOf } from "../../../allocation/slices.ts";
 import type { Clock } from "../../../clock.ts";
 import { formatCidr, parseCidr } from "../../../ip/cidr.ts";
 import { countOf, normalise } from "../../../ip/interval.ts";
+import type { ApiError } from "../../../kube/api.ts";
 import { poolName } from "../../../kube/names.ts";
+import { ok, type Result } from "../../../result.ts";
 import type { State } from "../state.ts";
 import type { SliceBook } from "./book.ts";
 import type { Grant, SliceJournal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import { poolsOutside, useOf } from "./outside.ts";
-import { takenIn } from "./slice-pools.ts";
+import { mayBeIn, type SlicePool, sameRange, takenIn } from "./slice-pools.ts";
 
 /**
  * A node that the API server has not confirmed its slices for so long, in milliseconds, stops giving addresses: the controller
@@ -25,7 +27,12 @@ export class Entitlement {
   readonly #book: SliceBook;
   readonly #journal: SliceJournal;
   readonly #clock: Clock;
+  readonly #nodes = new Set<string>();
+  /** Slices that nodes of this process had before it knew of any. */
+  readonly #first = new Map<string, ReadonlySet<string>>();
   #grants: readonly Grant[];
+  #returning: ReadonlySet<string>;
+  #kept = { by: "", revision: -1 };
   #savedAt = Number.NEGATIVE_INFINITY;
 
   constructor(book: SliceBook, journal: SliceJournal, clock: Clock) {
@@ -33,9 +40,30 @@ export class Entitlement {
     this.#journal = journal;
     this.#clock = clock;
     this.#grants = journal.grants();
+    this.#returning = returningIn(this.#grants);
+    for (const { node } of this.#grants) this.#nodes.add(node);
   }
 
-  /** The slices of a node for a want, lowest first. */
+  /** What this process is called as a node: one name, unless configurations disagree. */
+  get nodes(): ReadonlySet<string> {
+    return this.#nodes;
+  }
+
+  /** Remembers what the node has been given before this process asked for anything. */
+  look(node: string): void {
+    this.#nodes.add(node);
+    if (this.#first.has(node)) return;
+    const slices = [...this.#book.pools()].flatMap((pool) =>
+      pool.slices.filter((slice) => slice.node === node),
+    );
+    this.#first.set(node, new Set(slices.map(({ range }) => formatCidr(range))));
+  }
+
+  isInherited({ node = "", range }: Pool): boolean {
+    return this.#first.get(node)?.has(formatCidr(range)) ?? false;
+  }
+
+  /** The slices of a node for a want that it may use, lowest first. */
   slicesOf(want: Want, node: string): readonly Pool[] {
     const { networkName } = want.pool;
     const ranges = this.#book.isSynced
@@ -44,7 +72,49 @@ export class Entitlement {
           const range = parseCidr(slice);
           return range.ok ? [range.value] : [];
         });
-    return ranges.sort((a, b) => (a.base < b.base ? -1 : 1)).map((range) => ({ networkName, node, range }));
+    return ranges
+      .sort((a, b) => (a.base < b.base ? -1 : 1))
+      .map((range) => ({ networkName, node, range }))
+      .filter((slice) => this.#returning.size === 0 || !this.#returning.has(poolName(slice)));
+  }
+
+  /** How many the controller says the node has for a want, with those that it is returning. */
+  countOf(want: Want, node: string): number {
+    return this.#listed(want, node).length;
+  }
+
+  /** The slices that the node is returning. */
+  returning(): Pool[] {
+    return this.#grants.flatMap(({ networkName, node, slice, returning }) => {
+      const range = returning ? parseCidr(slice) : undefined;
+      return range?.ok ? [{ networkName, node, range: range.value }] : [];
+    });
+  }
+
+  /** From now on no address of the slice is given, whatever happens to this process. Throws as the journal does. */
+  stopUsing({ networkName, node = "", range }: Pool): void {
+    const slice = formatCidr(range);
+    const mark = { network: "", networkName, node, range: "", slice, confirmed: 0, returning: true } as const;
+    this.#save([...this.#grants, mark]);
+  }
+
+  /** It has been taken back. */
+  forget(slice: Pool): void {
+    const name = poolName(slice);
+    this.#save(this.#grants.filter((grant) => nameOf(grant) !== name));
+  }
+
+  /** Whether a slice that an earlier process of this node had is still the node's to use, and returned by none of them. */
+  async confirm(slice: Pool, deadline: number): Promise<Result<void, ApiError>> {
+    const { node = "", range } = slice;
+    for (const pool of listing(slice, this.#book.pools())) {
+      const returned = await this.#book.isReturned(pool, node, range, deadline);
+      if (!returned.ok) return returned;
+      if (returned.value) this.stopUsing(slice);
+      const read = await this.#book.readOne(pool.name, deadline);
+      if (!read.ok) return read;
+    }
+    return ok(undefined);
   }
 
   /** Milliseconds since the API server has last said whose the slices of a want are. */
@@ -57,6 +127,10 @@ export class Entitlement {
   /** Writes down what the API server says now, so that the node can go on if it restarts without it. Throws as the journal does. */
   keep(request: Acquire): void {
     if (!this.#book.isSynced) return;
+    const isFresh = this.#clock.elapsed() - this.#savedAt < REFRESH;
+    const by = `${request.node} ${request.wants.map(({ pool, slice }) => `${slice?.network} ${poolSpace(pool)}`)}`;
+    const { revision } = this.#book;
+    if (isFresh && this.#kept.by === by && this.#kept.revision === revision) return;
     const confirmed = Math.round(this.#clock.now() - this.#book.age);
     const { node } = request;
     let grants = this.#grants;
@@ -76,11 +150,17 @@ export class Entitlement {
         ...now.map((one) => ({ network, networkName, node, range, slice: one, confirmed })),
       ];
     }
-    const isSame = namesOf(grants) === namesOf(this.#grants);
-    if (isSame && this.#clock.elapsed() - this.#savedAt < REFRESH) return;
+    if (!isFresh || namesOf(grants) !== namesOf(this.#grants)) {
+      this.#save(grants);
+      this.#savedAt = this.#clock.elapsed();
+    }
+    this.#kept = { by, revision };
+  }
+
+  #save(grants: readonly Grant[]): void {
     this.#journal.keepGrants(grants);
     this.#grants = grants;
-    this.#savedAt = this.#clock.elapsed();
+    this.#returning = returningIn(grants);
   }
 
   #listed({ slice, pool }: Want, node: string) {
@@ -99,6 +179,24 @@ export class Entitlement {
         grant.range === range,
     );
   }
+}
+
+/** The pools that say that a slice is its node's: two attachments without network name may share one. */
+export function listing({ networkName, node, range }: Pool, pools: Iterable<SlicePool>): SlicePool[] {
+  return [...pools].filter(
+    (pool) =>
+      mayBeIn(pool, networkName) &&
+      pool.slices.some((slice) => slice.node === node && sameRange(slice.range, range)),
+  );
+}
+
+function returningIn(grants: readonly Grant[]): ReadonlySet<string> {
+  return new Set(grants.flatMap((grant) => (grant.returning ? (nameOf(grant) ?? []) : [])));
+}
+
+function nameOf({ networkName, node, slice }: Grant): string | undefined {
+  const range = parseCidr(slice);
+  return range.ok ? poolName({ networkName, node, range: range.value }) : undefined;
 }
 
 /** Whether the controller could cut one slice more of the want for the node. */

@@ -13,6 +13,7 @@ import type { PoolRecord } from "../pool-record.ts";
 import type { Grant, SliceJournal } from "./journal.ts";
 import { type Cell, cellFor, emptyCell, isOwn, Ledger, rowOf } from "./ledger.ts";
 import { Mirror } from "./mirror.ts";
+import { journalFailed } from "./workings.ts";
 
 export type HoldingsOptions = {
   readonly journal: SliceJournal;
@@ -110,9 +111,21 @@ export class Holdings {
     }
   }
 
+  /** Whether nothing of a slice is held, nor perhaps still held in the eyes of the API server. */
+  isEmpty(slice: Pool): boolean {
+    return this.ledger.used(slice).count === 0n;
+  }
+
   /** Whether this node knows all that is held in slices of these names, be the API server away or not. */
   knows(names: readonly string[]): boolean {
     return names.every((name) => this.#trusted.has(name));
+  }
+
+  /** The slice is another's from now on; if it comes back, it is looked at anew. */
+  forget(slice: Pool): void {
+    const name = poolName(slice);
+    this.#trusted.delete(name);
+    this.#compared.delete(name);
   }
 
   /** The cell of a claim with its new owner. */
@@ -172,14 +185,7 @@ export class Holdings {
       journal.write(cells.filter((cell) => !isEmpty(cell)).map(rowOf), cells.filter(isEmpty));
       return undefined;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return {
-        code: "store_unavailable",
-        retry: "transient",
-        store,
-        message: `the journal of the node's slices cannot be written: ${why}`,
-        hint: "make room on the disk of the agent's state folder",
-      };
+      return journalFailed(store, error);
     }
   }
 

@@ -1,7 +1,16 @@
 import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import type { StoreChoice } from "../../../config/index.ts";
 import type { Grant, SliceJournal, SliceJournals, SliceRow } from "./journal.ts";
 
 const LAYOUT = `CREATE TABLE IF NOT EXISTS held (
@@ -13,6 +22,8 @@ const LAYOUT = `CREATE TABLE IF NOT EXISTS held (
 CREATE TABLE IF NOT EXISTS granted (grants TEXT NOT NULL);
 PRAGMA user_version = 1;`;
 
+/** What the name of the file ends in that says how a journal's store is opened. */
+const STORE = ".store";
 /** Milliseconds to wait for another process that has the journal: a lone call, or an agent that ends. */
 const PATIENCE = 2_000;
 
@@ -20,8 +31,12 @@ const PATIENCE = 2_000;
 export class SliceJournalFiles implements SliceJournals {
   readonly #folder: string;
 
-  constructor(folder: string) {
+  readonly #choice: StoreChoice;
+
+  /** `choice`: how the store is opened, so that an agent can open it again before it is asked to. */
+  constructor(folder: string, choice: StoreChoice) {
     this.#folder = folder;
+    this.#choice = choice;
   }
 
   exists(store: string): boolean {
@@ -31,6 +46,11 @@ export class SliceJournalFiles implements SliceJournals {
   open(store: string): SliceJournal {
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const path = this.#pathOf(store);
+    const choice = JSON.stringify(this.#choice);
+    if (contentOf(`${path}${STORE}`) !== choice) {
+      writeFileSync(`${path}.new`, choice, { mode: 0o600 });
+      renameSync(`${path}.new`, `${path}${STORE}`);
+    }
     const db = new Database(path, { create: true, readwrite: true });
     try {
       chmodSync(path, 0o600);
@@ -54,6 +74,19 @@ export class SliceJournalFiles implements SliceJournals {
     const id = createHash("sha256").update(store).digest("hex").slice(0, 16);
     return join(this.#folder, `slices-${id}.db`);
   }
+}
+
+/** The stores of which this node has, or had, slices. */
+export function storesWithSlices(folder: string): StoreChoice[] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(`.db${STORE}`)) : [];
+  return names.flatMap((name) => {
+    const text = contentOf(join(folder, name));
+    return text === undefined ? [] : [JSON.parse(text)];
+  });
+}
+
+function contentOf(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 class SliceJournalFile implements SliceJournal {

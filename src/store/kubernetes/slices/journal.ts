@@ -24,6 +24,8 @@ export type Grant = {
   readonly slice: string;
   /** When the API server has last said so, in milliseconds since 1970. */
   readonly confirmed: number;
+  /** The node uses it no longer and is about to say so; from then on it may be another's. */
+  readonly returning?: true;
 };
 
 /**

@@ -1,3 +1,4 @@
+import { isObject } from "../../../cni/json.ts";
 import type { Family } from "../../../ip/address.ts";
 import { type Cidr, formatCidr, lastOf, parseCidr } from "../../../ip/cidr.ts";
 import { type Interval, normalise } from "../../../ip/interval.ts";
@@ -10,6 +11,8 @@ export const REALM = "berth.cni.cncf.io/network-name";
 export const REQUEST = "berth.cni.cncf.io/slice-request";
 /** On a NodeSlicePool of which nodes are to return what is empty: no attachment wants it, or another size is wanted. */
 export const CLOSING = "berth.cni.cncf.io/closing";
+/** On a NodeSlicePool: what was just taken back, as JSON from `node slice` to the time in milliseconds since 1970. */
+export const TAKEN_BACK = "berth.cni.cncf.io/taken-back";
 /** On a request: the NodeSlicePool that is meant, and how many slices of it the node had when it asked. */
 const REQUEST_POOL = "berth.cni.cncf.io/slice-pool";
 const REQUEST_HAVE = "berth.cni.cncf.io/slices-held";
@@ -27,8 +30,12 @@ export type SlicePool = {
   readonly realm: string | undefined;
   readonly slices: readonly Slice[];
   readonly isClosing: boolean;
+  /** When slices were taken back from nodes, by `node slice`. */
+  readonly takenBack: TakenBack;
   readonly object: NodeSlicePool;
 };
+
+export type TakenBack = { readonly [nodeAndSlice: string]: number };
 
 /** A node's wish for one slice more, or its word that it uses one no longer. */
 export type SliceRequest = {
@@ -55,7 +62,19 @@ export function readSlicePool(object: NodeSlicePool): SlicePool | undefined {
   const realm = object.metadata.annotations?.[REALM];
   const isClosing = object.metadata.annotations?.[CLOSING] !== undefined;
   const prefix = size ? Number(size) : undefined;
-  return { name: object.metadata.name, range: range.value, prefix, realm, slices, isClosing, object };
+  const { name, annotations } = object.metadata;
+  const takenBack = readTimes(annotations?.[TAKEN_BACK]);
+  return { name, range: range.value, prefix, realm, slices, isClosing, takenBack, object };
+}
+
+function readTimes(text = "{}"): TakenBack {
+  try {
+    const read: unknown = JSON.parse(text);
+    const pairs = Object.entries(isObject(read) ? read : {});
+    return Object.fromEntries(pairs.flatMap(([key, at]) => (typeof at === "number" ? [[key, at]] : [])));
+  } catch {
+    return {}; // written by others; at worst a slice goes back to the node that has just returned it
+  }
 }
 
 /** Upstream's name if it is free or already this range's, else one that has the range in it. */
