@@ -51,7 +51,7 @@ demo: build ## pods on a dual-stack network through the real bridge plugin (as r
 	@$(BUN) demo/main.ts
 
 bench: tools build ## measure Berth and the installed peers in one run; writes bench/*.md
-	@$(BUN) bench/main.ts
+	@MIMALLOC_PURGE_HOLES=0 $(BUN) bench/main.ts
 	@$(BUN) bench/dhcp-main.ts
 	@$(BUN) bench/page-main.ts
 

@@ -27,8 +27,10 @@ export class BenchAgent {
       "--metrics-address",
       "127.0.0.1:0",
     ];
+    // What the benchmark sets for itself is none of the agent's settings.
+    const { MIMALLOC_PURGE_HOLES: _, ...env } = process.env;
     const child = Bun.spawn([join(import.meta.dir, "../dist/berth"), "agent", ...flags], {
-      env: { ...process.env, NODENAME: node },
+      env: { ...env, NODENAME: node },
       stdout: "ignore",
       stderr: "ignore",
     });

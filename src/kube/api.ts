@@ -173,8 +173,9 @@ export interface KubeClient {
     options?: DeleteOptions,
   ): Answer<void>;
   /**
-   * One watch request: calls `onEvent` for each event in order and resolves when the stream ends (ok) or breaks. A 410
-   * inside the stream comes back as `expired`. Reconnecting is the watch cache's work.
+   * One watch request: calls `onEvent` for each event in order and resolves when the stream ends (ok) or breaks. Of a large
+   * object that changes often, versions in between may be left out. A 410 inside the stream comes back as `expired`.
+   * Reconnecting is the watch cache's work.
    */
   watch<T extends KubeObject>(
     resource: Resource<T>,

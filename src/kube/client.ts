@@ -17,6 +17,7 @@ import type {
   WatchOptions,
 } from "./api.ts";
 import { apiVersionOf } from "./objects.ts";
+import { Overtaking } from "./overtaking.ts";
 import { collectionPath, deleteBody, listPath, objectPath, watchPath, withQuery } from "./paths.ts";
 import { pauseBefore, TIMEOUT } from "./retry.ts";
 import {
@@ -139,11 +140,11 @@ export class Client implements KubeClient {
         : notAnObject(subject, this.server, 200, request);
       stop.abort();
     };
-    const ended = await this.#transport.stream(
-      request,
-      onLine,
-      AbortSignal.any([options.signal, stop.signal]),
-    );
+    const lines = new Overtaking(this.#clock, onLine);
+    const signal = AbortSignal.any([options.signal, stop.signal]);
+    const ended = await this.#transport.stream(request, (line) => lines.push(line), signal);
+    if (options.signal.aborted) lines.drop();
+    else lines.flush();
     if (broken) return err(broken);
     if (!ended.ok) return err(errorOfTransport(ended.error, subject, this.server));
     return ended.value ? err(errorOfAnswer(ended.value, subject, this.server)) : ok(undefined);

@@ -4,6 +4,9 @@ import type { Gateway } from "./gateway.ts";
 import type { User } from "./identity.ts";
 import type { Reply } from "./server.ts";
 
+/** Milliseconds; of a real server less than 20 are seen. */
+const WATCH_LAG = 8;
+
 /** The double behind HTTP on a free port of the loopback interface. */
 export class HttpFront {
   /** Users with a client certificate, by the port from which their connection comes (see tls.ts). */
@@ -78,9 +81,19 @@ export class HttpFront {
       leave();
       watch.stop();
     });
+    let waiting = "";
+    const write = () => {
+      outgoing.write(waiting);
+      waiting = "";
+    };
+    const send = (line: string) => {
+      // A real server too tells its watchers a little later, and together what has happened by then.
+      if (waiting === "") this.#gateway.server.cluster.clock.after(WATCH_LAG, write);
+      waiting += `${line}\n`;
+    };
     watch.start(
-      (line) => faults.whenHealed(client, () => outgoing.write(`${line}\n`)),
-      () => faults.whenHealed(client, () => outgoing.end()),
+      (line) => faults.whenHealed(client, () => send(line)),
+      () => faults.whenHealed(client, () => outgoing.end(waiting)),
     );
   }
 }

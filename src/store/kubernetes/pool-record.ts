@@ -56,8 +56,9 @@ export class PoolRecord {
       this.used.delete(entry.address.value);
     }
     this.#odd.clear();
-    for (const [offset, allocation] of Object.entries(next)) {
-      if (this.#entries.has(offset)) continue;
+    for (const offset in next) {
+      const allocation = next[offset];
+      if (allocation === undefined || this.#entries.has(offset)) continue;
       const address = addressAt(this.pool, offset);
       if (address === undefined) {
         this.#odd.add(offset);
