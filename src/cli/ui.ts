@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { historyPath, readHistory } from "../agent/history.ts";
 import { readListen } from "../agent/listen.ts";
@@ -18,7 +18,6 @@ import { KeyDoor } from "../web/key-door.ts";
 import type { Facts } from "../web/live.ts";
 import { Ui } from "../web/server.ts";
 import { SignInDoor } from "../web/sign-in.ts";
-import { selfSigned } from "../webhook/certificate.ts";
 import { untilTold, writeLog } from "./daemon.ts";
 import { NETWORK_HELP, NETWORK_OPTIONS, readNetworks } from "./networks.ts";
 import {
@@ -29,6 +28,7 @@ import {
   type SourceOptions,
   storeFailed,
 } from "./source.ts";
+import { tlsFor } from "./ui-tls.ts";
 
 const HELP = `usage: berth ui [OPTIONS]
 
@@ -60,8 +60,6 @@ const OPTIONS = {
 
 /** How long a person waits for a write, in milliseconds. */
 const WRITE_PATIENCE = 10_000;
-/** Longer than a process lives: it is made anew with each start. */
-const OWN_CERTIFICATE_DAYS = 365;
 
 /** `berth ui`: serves the page until it is told to stop. */
 export async function runUi(args: string[]): Promise<number> {
@@ -79,7 +77,7 @@ export async function runUi(args: string[]): Promise<number> {
   const writable = values["allow-writes"];
   const door = values["sign-in"] ? signInDoor(values, writable) : ok(keyDoor(writable));
   if (!door.ok) return complain(door.error);
-  const tls = tlsFor(values, values["sign-in"] && !isLoopback(hostname));
+  const tls = tlsFor(values, { hostname, takesTokens: values["sign-in"], now: systemClock.now() });
   if (!tls.ok) return complain(tls.error);
   // Who signs in writes with their own rights, through a store of their own.
   const store = openSource(values, writable && !values["sign-in"] ? "steer" : "look", true);
@@ -132,29 +130,6 @@ function signInDoor(options: SourceOptions, writable: boolean): Result<Door, str
       newSession: () => randomBytes(32).toString("base64url"),
     }),
   );
-}
-
-/** The files that are named, else a certificate that signs itself where TLS is a must. */
-function tlsFor(
-  options: { readonly "tls-cert"?: string | undefined; readonly "tls-key"?: string | undefined },
-  isMust: boolean,
-): Result<{ cert: string; key: string } | undefined, string> {
-  const { "tls-cert": certFile, "tls-key": keyFile } = options;
-  if (certFile !== undefined && keyFile !== undefined) {
-    try {
-      return ok({ cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") });
-    } catch (error) {
-      return err(error instanceof Error ? error.message : String(error));
-    }
-  }
-  if (certFile !== undefined || keyFile !== undefined) return err("--tls-cert and --tls-key go together");
-  if (!isMust) return ok(undefined);
-  const { certificate, key } = selfSigned(["berth-ui"], systemClock.now(), OWN_CERTIFICATE_DAYS);
-  return ok({ cert: certificate, key });
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
 type Source = { readonly facts: Facts; readonly stop: () => Promise<void> };

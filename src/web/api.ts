@@ -25,7 +25,9 @@ export type Overview = {
   /** Changes whenever anything else does. */
   readonly revision: string;
   readonly pools: readonly PoolSummary[];
+  /** The first of them, and how many there are. */
   readonly findings: readonly Finding[];
+  readonly problems: number;
   /** Warnings that Berth told as Kubernetes Events, the newest first; only for those who may see Events. */
   readonly notices: readonly Notice[];
   readonly claims: number;

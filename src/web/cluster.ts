@@ -24,7 +24,16 @@ export class ClusterFacts implements Facts {
     const project = ({ metadata }: { metadata: { uid?: string } }) => metadata.uid ?? "";
     this.#pods = new WatchCache({ client, clock, log, resource: PODS, metadataOnly: true, project });
     const fieldSelector = "type=Warning";
-    this.#events = new WatchCache({ client, clock, log, resource: EVENTS, fieldSelector, project: noticeOf });
+    // Not everybody may see Events of all namespaces, and the page is whole without them.
+    const quiet = () => undefined;
+    this.#events = new WatchCache({
+      client,
+      clock,
+      log: quiet,
+      resource: EVENTS,
+      fieldSelector,
+      project: noticeOf,
+    });
   }
 
   /** Begins to watch, and waits a while for the first lists. */

@@ -30,6 +30,7 @@ export type UiOptions = {
 };
 
 const MOST_CLAIMS = 200;
+const MOST_FINDINGS = 50;
 const MOST_BODY = 16 * 1024;
 /** A line that says nothing, so that a proxy does not take a quiet stream for a dead one. Milliseconds. */
 const HEARTBEAT = 15_000;
@@ -125,7 +126,8 @@ export class Ui {
       writable: canWrite,
       revision: snapshot.revision,
       pools: [...snapshot.pools.values()].map(({ summary }) => summary),
-      findings: snapshot.findings,
+      findings: snapshot.findings.slice(0, MOST_FINDINGS),
+      problems: snapshot.findings.length,
       notices: seesEvents ? (this.#options.facts.notices?.() ?? []) : [],
       claims: snapshot.held,
       pods: snapshot.pods,

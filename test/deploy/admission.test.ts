@@ -199,6 +199,20 @@ describe("node restriction", () => {
     expect(Object.values(Object(held).spec.allocations)).toMatchObject([{ podref: "default/two" }]);
   });
 
+  test("a pod that comes back elsewhere after its node has vanished waits for the reconciler", async () => {
+    const entry = { id: "old", podref: "default/back", ifname: "net1", uid: "u-old", node: "node-a" };
+    double.seed({
+      ...pool("10.0.0.0/24", { 1: entry }),
+      metadata: { name: "10.0.0.0-24", namespace: NAMESPACE },
+    });
+    const wish = acquire("10.0.0.0/24", { pod: "back" });
+    const owner = { ...wish.owner, pod: { ...wish.owner.pod, uid: "u-new" } };
+    const [outcome] = await commit("b", { ...wish, owner, node: "node-b" });
+    expect(outcome).toContain("allocations of its own node");
+    const [held] = double.objects(IP_POOLS);
+    expect(Object(held).spec.allocations).toEqual({ 1: entry });
+  });
+
   test("what Go wrote names no node and may be freed; a token without a node is refused, others are not asked", async () => {
     double.seed(pool("10.9.0.0/24", { 1: { id: "sandbox-go", podref: "default/go", ifname: "net1" } }));
     const remove = { type: "json", patch: [{ op: "remove", path: "/spec/allocations/1" }] } as const;

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { reserveText } from "../cli/fixture.ts";
 import { Site, someNetworks } from "./site.ts";
 
 const KEY = "key-of-the-test";
@@ -57,6 +58,15 @@ describe("who may ask the page's server", () => {
     expect((await post(known)).status).toBe(403);
     expect((await post({ ...known, "x-berth": "1" })).status).toBe(200);
     expect((await post({ ...known, "x-berth": "1" })).status).toBe(409); // nobody holds it any more
+  });
+
+  test("of very many problems the first are sent, and their number", async () => {
+    const ended = Array.from({ length: 60 }, (_, index) =>
+      reserveText(`10.61.0.${index + 1}`, "10.61.0.0/24", { by: "ops", reason: "old", until: 1 }, 0),
+    );
+    site = await Site.open(ended);
+    const overview = Object(await (await ask("/api/overview", known)).json());
+    expect([overview.findings.length, overview.problems]).toEqual([50, 60]);
   });
 
   test.each([

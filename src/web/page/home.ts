@@ -19,7 +19,7 @@ export function renderHome(overview: Overview): HTMLElement {
       tile("Nodes", overview.nodes.toLocaleString("en")),
       tile("Pools", pools.length.toLocaleString("en")),
     ),
-    renderFindings(findings),
+    renderFindings(findings, overview.problems),
     notices.length > 0 && renderNotices(notices),
     h("h2", {}, "Pools"),
     pools.length === 0
@@ -32,7 +32,7 @@ function tile(name: string, value: string): HTMLElement {
   return h("div", {}, h("dt", {}, name), h("dd", {}, value));
 }
 
-function renderFindings(findings: readonly Finding[]): HTMLElement {
+function renderFindings(findings: readonly Finding[], total: number): HTMLElement {
   if (findings.length === 0) {
     return h(
       "p",
@@ -41,9 +41,8 @@ function renderFindings(findings: readonly Finding[]): HTMLElement {
       "Nothing is inconsistent, and no pool is nearly full.",
     );
   }
-  const shown = findings.slice(0, 50);
-  const more = findings.length - shown.length;
-  const items = shown.map(({ severity, message, hint }) =>
+  const more = total - findings.length;
+  const items = findings.map(({ severity, message, hint }) =>
     h(
       "li",
       { class: severity },
@@ -55,7 +54,7 @@ function renderFindings(findings: readonly Finding[]): HTMLElement {
   return h(
     "section",
     { class: "findings", "aria-labelledby": "problems" },
-    h("h2", { id: "problems" }, plural(findings.length, "problem")),
+    h("h2", { id: "problems" }, plural(total, "problem")),
     h("ul", {}, ...items),
     more > 0 && h("p", { class: "quiet" }, `and ${more} more: berth check lists them`),
   );
