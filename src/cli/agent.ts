@@ -6,7 +6,7 @@ import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../agent/paths.ts";
 import { systemClock } from "../clock.ts";
 import type { Result } from "../result.ts";
 import { untilTold, writeLog } from "./daemon.ts";
-import { becomeLean } from "./lean.ts";
+import { becomeLean, EARLY_COLLECTION } from "./lean.ts";
 
 const HELP = `usage: berth agent [OPTIONS]
 
@@ -59,7 +59,7 @@ export async function runAgent(args: string[]): Promise<number> {
   const settings = load();
   if (!settings.ok) return complain(settings.error, 2);
 
-  becomeLean(process.env);
+  becomeLean(process.env, values.dhcp ? EARLY_COLLECTION : {});
   const { socket, "state-dir": stateDir, "in-cluster": inCluster } = values;
   const agent = Agent.start(
     {

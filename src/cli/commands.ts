@@ -262,7 +262,7 @@ export const COMMANDS: readonly Command[] = [
     group: "node",
     usage: "",
     summary: "put plugins, agent and units in place, or take them away",
-    flags: ["--bin-dir", "--remove"],
+    flags: ["--bin-dir", "--dhcp", "--remove"],
     ownHelp: true,
     run: async (args) => (await import("./install/index.ts")).runInstall(args),
   },

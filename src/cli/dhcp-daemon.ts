@@ -10,7 +10,7 @@ import { DEFAULT_DHCP_SOCKET } from "../config/index.ts";
 import { err, ok, type Result } from "../result.ts";
 import { untilTold, writeLog } from "./daemon.ts";
 import { readDuration } from "./duration.ts";
-import { becomeLean } from "./lean.ts";
+import { becomeLean, EARLY_COLLECTION } from "./lean.ts";
 
 const HELP = `usage: berth dhcp-daemon [OPTIONS]
 
@@ -65,7 +65,7 @@ export async function runDhcpDaemon(args: string[]): Promise<number> {
     DEFAULT_SETTINGS,
   );
   if (!settings.ok) return complain(settings.error, 2);
-  becomeLean(process.env);
+  becomeLean(process.env, EARLY_COLLECTION);
   const pid = writePid(pidfile);
   if (!pid.ok) return complain(pid.error, 1);
 

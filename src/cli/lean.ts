@@ -17,14 +17,21 @@ const LEAN = {
 };
 
 /**
+ * A heap that is collected early. A daemon that keeps a thousand DHCP leases takes 8 MiB less for a fifth more of computing
+ * (make bench: DHCP).
+ */
+export const EARLY_COLLECTION = { BUN_JSC_forceMiniVMMode: "1" };
+
+/**
  * Starts this process anew, under its number and with its descriptors, with the options of the engine that suit a daemon: it reads them
  * only from the environment, and only at the start. Returns where they are set, by this or by an administrator, or where it cannot be done.
  */
-export function becomeLean(env: NodeJS.ProcessEnv): void {
-  if (Object.keys(LEAN).every((name) => env[name] !== undefined)) return; // so it is already
+export function becomeLean(env: NodeJS.ProcessEnv, more: { readonly [name: string]: string } = {}): void {
+  const options = { ...LEAN, ...more };
+  if (Object.keys(options).every((name) => env[name] !== undefined)) return; // so it is already
   const args = readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
   const { execve } = openLibc({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } });
-  const settings = Object.entries({ ...LEAN, ...env }).map(([name, value]) => `${name}=${value}`);
+  const settings = Object.entries({ ...options, ...env }).map(([name, value]) => `${name}=${value}`);
   const path = cString(process.execPath);
   const argv = pointers(args);
   const envp = pointers(settings);

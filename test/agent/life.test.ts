@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Answer, addressesOf, type Call, call, DIST, heldIn, whereabouts } from "../system/plugin.ts";
 import { BERTH, TestAgent, until, withAgent } from "./agent.ts";
@@ -123,7 +123,10 @@ test("the engine runs with what suits a daemon, in the process that was started"
   }
 });
 
-test("systemd's socket is used and left in place", async () => {
+test.each([
+  ["agent", "--socket"],
+  ["dhcp-daemon", "--socketpath"],
+])("systemd's socket is used and left in place: berth %s", async (command, flag) => {
   const agent = new TestAgent();
   // What systemd does: a listening socket as descriptor 3, and the environment of sd_listen_fds(3).
   const script = `
@@ -136,15 +139,7 @@ test("systemd's socket is used and left in place", async () => {
     await agent.dispose();
     throw new Error("python3 plays systemd here; install it");
   }
-  const args = [
-    agent.socket,
-    BERTH,
-    "agent",
-    "--socket",
-    agent.socket,
-    "--state-dir",
-    join(agent.folder, "state"),
-  ];
+  const args = [agent.socket, BERTH, command, flag, agent.socket, "--state-dir", join(agent.folder, "state")];
   const child = Bun.spawn([python, "-c", script, ...args, "--metrics-address", "off"], {
     stderr: Bun.file(join(agent.folder, "log")),
   });
@@ -300,7 +295,20 @@ test("berth install and its removal leave a foreign plugin as it was", async () 
     });
     expect(addressesOf(answer.stdout)).toEqual(["10.0.0.1"]);
 
+    const units = join(agent.folder, "etc/systemd/system");
+    expect(existsSync(join(units, "berth-dhcp.service"))).toBe(false);
+    expect((await berth("install", ...flags, "--dhcp", "daemon")).stdout).toContain("berth-dhcp.socket");
+    expect(readFileSync(join(units, "berth-dhcp.service"), "utf8")).toContain(
+      "ExecStart=/usr/local/bin/berth dhcp-daemon\n",
+    );
+    expect((await berth("install", ...flags, "--dhcp", "agent")).exit).toBe(0);
+    expect(readFileSync(join(units, "berth-agent.service.d/dhcp.conf"), "utf8")).toContain(
+      "agent.json --dhcp\n",
+    );
+    expect((await berth("install", ...flags, "--dhcp", "yes")).exit).toBe(2);
+
     const removed = await berth("install", ...flags, "--remove");
+    expect(readdirSync(units)).toEqual([]);
     expect([removed.exit, removed.stdout]).toEqual([
       0,
       expect.stringContaining("what was there before is back"),

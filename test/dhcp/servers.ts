@@ -11,11 +11,14 @@ export type Server = {
   stop(signal?: NodeJS.Signals): Promise<void>;
 };
 
+/** A server that can be held still: what comes meanwhile waits in its socket. */
+export type PausableServer = Server & { pause(): void; resume(): void };
+
 /** dnsmasq for 10.66.0.0/16, and fd66::/64 if told so. It knows no lease below two minutes. */
 export async function dnsmasq(
   lab: DhcpLab,
   options: { v6?: boolean; extra?: string[]; name?: string; namespace?: string; range?: string } = {},
-): Promise<Server> {
+): Promise<PausableServer> {
   const { v6 = false, extra = [], name = "dnsmasq" } = options;
   const { range = "10.66.1.0,10.66.20.255,255.255.0.0,1h" } = options;
   const namespace = options.namespace ?? lab.host(name, "10.66.0.1/16");
@@ -52,6 +55,8 @@ export async function dnsmasq(
             .filter((line) => /^\d/.test(line))
             .map((line) => line.split(" ")[2] ?? "")
         : [],
+    pause: () => child.kill("SIGSTOP"),
+    resume: () => child.kill("SIGCONT"),
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
       await child.exited;

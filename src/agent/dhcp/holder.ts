@@ -25,6 +25,8 @@ export type HolderContext = {
   readonly metrics: LeaseMetrics;
   /** The rate of releases, which no server answers and a busy one drops. */
   readonly pace: Pace;
+  /** Second releases that are still to be sent, by client identifier: a lease that begins anew must not lose what it gets. */
+  readonly again: Map<string, Timer>;
   readonly log: Log;
   /** Tells the pod's owners what happened to its lease. */
   readonly notify: (record: LeaseRecord, reason: string, message: string) => void;
@@ -90,6 +92,10 @@ export class Holder {
 
   /** Gets a lease. */
   start(): void {
+    const { again } = this.#context;
+    const { client } = this.record;
+    again.get(client)?.cancel();
+    again.delete(client);
     this.#awake().start();
   }
 
@@ -191,10 +197,14 @@ export class Holder {
    * second would take away what that one has got meanwhile.
    */
   #releaseAgain(given: Lease): void {
-    const { clock, settings } = this.#context;
+    const { clock, settings, again } = this.#context;
     const { record } = this;
     if (record.family !== 4 || !isKnownBySandbox(record)) return;
-    clock.after(AGAIN, () => void releaseFromAfar(record, given, settings, clock));
+    const timer = clock.after(AGAIN, () => {
+      again.delete(record.client);
+      releaseFromAfar(record, given, settings, clock);
+    });
+    again.set(record.client, timer);
   }
 
   /** The client of the lease, made anew if there is none. */

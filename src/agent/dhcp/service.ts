@@ -61,7 +61,7 @@ export class LeaseService {
     this.#options = options;
     const metrics = new LeaseMetrics(options.registry, () => this.#states());
     const pace = new Pace(clock, RELEASES_AT_ONCE, RELEASE_INTERVAL);
-    this.#context = { clock, book, settings, metrics, pace, log, notify };
+    this.#context = { clock, book, settings, metrics, pace, again: new Map(), log, notify };
     const { records, damaged } = book.all();
     for (const what of damaged) log("error", "a lease of the journal cannot be read", { what });
     this.#takeUp(records);
@@ -95,6 +95,7 @@ export class LeaseService {
   /** Stops without giving anything back: the journal goes on with it. */
   stop(): void {
     this.#sweep.stop();
+    for (const timer of this.#context.again.values()) timer.cancel();
     for (const holders of this.#holders.values()) for (const holder of holders) holder.stop();
     this.#options.book.close();
   }

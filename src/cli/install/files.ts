@@ -3,8 +3,10 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -43,6 +45,8 @@ export function remove({ path, source, aside }: Item): Deed {
     return { path, what: "left alone: it was edited" };
   }
   rmSync(path);
+  // A folder for one of systemd's drop-ins, unless others are there.
+  if (path.endsWith(".conf") && readdirSync(dirname(path)).length === 0) rmdirSync(dirname(path));
   return { path, what: "removed" };
 }
 

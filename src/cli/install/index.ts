@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { DEFAULT_STATE_DIR } from "../../agent/paths.ts";
 import { renderTable } from "../table.ts";
 import { type Deed, place, remove } from "./files.ts";
-import { installation } from "./plan.ts";
+import { DHCP_KEEPERS, type DhcpKeeper, installation } from "./plan.ts";
 
 const HELP = `usage: berth install [OPTIONS]
 
@@ -13,6 +13,7 @@ Puts the plugins, the executable, the agent's settings and its systemd units in 
   --conf-dir DIR     settings of the agent                  /etc/berth
   --program-dir DIR  the executable berth                   /usr/local/bin
   --unit-dir DIR     systemd's units; "" for none           /etc/systemd/system where systemd runs
+  --dhcp KEEPER      who keeps DHCP leases: agent, daemon (berth-dhcp.service), or none   none
   --root DIR         all of it below this folder            (a host's root as a container sees it)
   --plugins-only     nothing but the plugins: for a node whose agent runs in a pod
   --remove           take it away again; plugins of the same names that were there before come back
@@ -25,6 +26,7 @@ const OPTIONS = {
   "conf-dir": { type: "string", default: "/etc/berth" },
   "program-dir": { type: "string", default: "/usr/local/bin" },
   "unit-dir": { type: "string" },
+  dhcp: { type: "string", default: "none" },
   root: { type: "string", default: "" },
   "plugins-only": { type: "boolean", default: false },
   remove: { type: "boolean", default: false },
@@ -47,7 +49,13 @@ export async function runInstall(args: string[]): Promise<number> {
     programDir: values["program-dir"],
     unitDir: values["unit-dir"] ?? systemd,
   };
-  const items = installation(process.execPath, places);
+  const keeper = DHCP_KEEPERS.find((known) => known === values.dhcp);
+  if (keeper === undefined) {
+    const given = JSON.stringify(values.dhcp);
+    process.stderr.write(`berth install: --dhcp ${given}: it is one of ${DHCP_KEEPERS.join(", ")}\n`);
+    return 2;
+  }
+  const items = installation(process.execPath, places, values.remove ? undefined : keeper);
   if (!items.ok) {
     process.stderr.write(`berth install: ${items.error}\n`);
     return 1;
@@ -70,18 +78,19 @@ export async function runInstall(args: string[]): Promise<number> {
     ),
   );
   if (!failed && !values["plugins-only"])
-    process.stdout.write(`\n${next(values.remove, places.unitDir !== "")}`);
+    process.stdout.write(`\n${next(values.remove, places.unitDir !== "", keeper)}`);
   return failed ? 1 : 0;
 }
 
-function next(removed: boolean, units: boolean): string {
+function next(removed: boolean, units: boolean, keeper: DhcpKeeper): string {
+  const agent = "berth-agent.socket berth-agent.service";
+  const daemon = "berth-dhcp.socket berth-dhcp.service";
   if (removed) {
-    const stop = units
-      ? "Stop the agent: systemctl disable --now berth-agent.socket berth-agent.service\n"
-      : "";
+    const stop = units ? `Stop what runs: systemctl disable --now ${agent} ${daemon}\n` : "";
     return `${stop}Addresses and journal stay in ${DEFAULT_STATE_DIR} until you remove it.\n`;
   }
+  const started = keeper === "daemon" ? `${agent} ${daemon}` : agent;
   return units
-    ? "Next: systemctl daemon-reload && systemctl enable --now berth-agent.socket berth-agent.service\n"
+    ? `Next: systemctl daemon-reload && systemctl enable --now ${started}\n`
     : "Next: start `berth agent` as root. Until it runs the plugins do the work by themselves, only slower.\n";
 }

@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import service from "../../../deploy/systemd/berth-agent.service" with { type: "text" };
 import socket from "../../../deploy/systemd/berth-agent.socket" with { type: "text" };
+import dhcpRole from "../../../deploy/systemd/berth-agent-dhcp.conf" with { type: "text" };
+import dhcpService from "../../../deploy/systemd/berth-dhcp.service" with { type: "text" };
+import dhcpSocket from "../../../deploy/systemd/berth-dhcp.socket" with { type: "text" };
 import { PLUGINS } from "../../ipam/invoke.ts";
 import { err, ok, type Result } from "../../result.ts";
 
@@ -30,6 +33,18 @@ export type Item = {
   readonly aside?: boolean;
 };
 
+/** Who keeps DHCP leases: nobody, the agent, or a daemon of its own. */
+export const DHCP_KEEPERS = ["none", "agent", "daemon"] as const;
+export type DhcpKeeper = (typeof DHCP_KEEPERS)[number];
+
+const UNITS: { readonly [name: string]: { readonly text: string; readonly of?: DhcpKeeper } } = {
+  "berth-agent.service": { text: service },
+  "berth-agent.socket": { text: socket },
+  "berth-agent.service.d/dhcp.conf": { text: dhcpRole, of: "agent" },
+  "berth-dhcp.service": { text: dhcpService, of: "daemon" },
+  "berth-dhcp.socket": { text: dhcpSocket, of: "daemon" },
+};
+
 const SETTINGS = `{
   "metricsAddress": "127.0.0.1:9478",
   "logLevel": "verbose",
@@ -40,8 +55,15 @@ const SETTINGS = `{
 /** Every shim holds this text; a Go plugin does not. */
 const MARK = "no agent of Berth answers on this node";
 
-/** All files of an installation, from the executable at `program` and the shims beside it. */
-export function installation(program: string, places: Places): Result<readonly Item[], string> {
+/**
+ * All files of an installation, from the executable at `program` and the shims beside it. Without `keeper` those of all keepers of
+ * DHCP leases: what may be there to be taken away.
+ */
+export function installation(
+  program: string,
+  places: Places,
+  keeper?: DhcpKeeper,
+): Result<readonly Item[], string> {
   const shims = [join(dirname(program), "cni"), dirname(program)].find((folder) =>
     PLUGINS.every((name) => existsSync(join(folder, name))),
   );
@@ -64,8 +86,8 @@ export function installation(program: string, places: Places): Result<readonly I
     { path: under(places.confDir, "agent.json"), mode: 0o600, source: { text: SETTINGS }, keep: true },
   ];
   if (places.unitDir !== "") {
-    const units = { "berth-agent.service": service, "berth-agent.socket": socket };
-    for (const [name, text] of Object.entries(units)) {
+    for (const [name, { text, of }] of Object.entries(UNITS)) {
+      if (of !== undefined && keeper !== undefined && of !== keeper) continue;
       items.push({ path: under(places.unitDir, name), mode: 0o644, source: { text: unit(text) } });
     }
   }
