@@ -73,8 +73,8 @@ export function survey(facts: Facts, now: number, scope: Scope = {}): Survey {
     const isChecked = facts.isOverlapChecked(record);
     for (const entry of record.entries()) {
       const held = { record, entry };
-      const own = reserved.get(String(entry.allocation.podref))?.find((one) => isReservationOf(one, held));
-      if (own) backed.add(own.object.metadata.name);
+      const own = reservationsFor(held, reserved.get(String(entry.allocation.podref)) ?? []);
+      for (const { object } of own) backed.add(object.metadata.name);
       if (scope.node !== undefined && entry.allocation.node !== scope.node) continue;
       allocations++;
       const verdict = judgeHeld(facts, held, now);
@@ -84,7 +84,7 @@ export function survey(facts: Facts, now: number, scope: Scope = {}): Survey {
         if (record.fault === undefined) cases.push({ kind: "stranded", key, mark, held, why: verdict.why });
       } else if (verdict.why === "live") {
         live++;
-        if (!own && isChecked) unreserved.push(held);
+        if (own.length === 0 && isChecked) unreserved.push(held);
       } else if (verdict.why !== "person") remarks.push(remarkOn(held, verdict.why));
     }
   }
@@ -153,6 +153,14 @@ function byOwner(reservations: Iterable<Reservation>): Map<string, Reservation[]
     else owners.set(podref, [reservation]);
   }
   return owners;
+}
+
+/** Those of an entry: the one of just its name, else all that may be its own. */
+function reservationsFor(held: Held, ofOwner: readonly Reservation[]): readonly Reservation[] {
+  const name = reservationName(held.record.pool.networkName, held.entry.address);
+  const own = ofOwner.filter((one) => isReservationOf(one, held));
+  const exact = own.filter(({ object }) => object.metadata.name === name);
+  return exact.length > 0 ? exact : own;
 }
 
 /** Go keeps the low 64 bits of a distance only, so in a network larger than that its record may mean another address. */

@@ -48,6 +48,18 @@ describe("an address whose pod is gone", () => {
     expect(all(t)).toEqual([]);
   });
 
+  test("its namesake in another network keeps the reservation of the same address there", async () => {
+    const t = await trial();
+    await t.add("web", { uid: await t.pod("web"), sandbox: "one" });
+    await t.remove("web");
+    const uid = await t.pod("web");
+    expect(await t.add("web", { uid, sandbox: "two", networkName: "red" })).toBe("10.0.0.1");
+    await t.twice(130_000);
+    await t.twice(130_000);
+    const names = t.double.objects(RESERVATIONS).map(({ metadata }) => (metadata as { name: string }).name);
+    expect(names).toEqual(["red-10.0.0.1"]);
+  });
+
   test("a StatefulSet's pod that came back under the same name: the first one's record goes, the second one's stays", async () => {
     const t = await trial();
     await t.add("web-0", { uid: await t.pod("web-0"), sandbox: "one" });

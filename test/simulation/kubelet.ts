@@ -202,7 +202,9 @@ export class Kubelet {
     const { result, ifname } = attachment;
     if (result === undefined) return undefined; // its ADD did not end
     const wasAlive = !sandbox.dead;
-    const wasGone = sandbox.cleaned && !this.#machine.owes(sandbox.id, ifname);
+    // A disk that lied may have forgotten the DEL.
+    const wasGone =
+      sandbox.cleaned && !this.#machine.owes(sandbox.id, ifname) && !this.#world.liars.has(this.name);
     const stdin = JSON.stringify({ ...JSON.parse(attachment.stdin), prevResult: JSON.parse(result) });
     const { code } = await this.#call(frameOf("CHECK", sandbox, { ifname, stdin }));
     this.#world.cover(`CHECK of ${wasAlive ? "the living" : "the dead"}: ${code}`);

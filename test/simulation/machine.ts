@@ -65,18 +65,6 @@ export class Machine {
     return this.disk.files.pending.size;
   }
 
-  /** Addresses of slices that the API server has still to be told of, or that nobody uses. */
-  get unsettled(): string[] {
-    const { ledger } = this.#world;
-    return [...(this.disk.files.rows?.values() ?? [])].flatMap(({ pool, offset, held, former, version }) => {
-      if (!ledger.slices.has(this.name, pool)) return [];
-      if (former.length > 0 || version === "") return [`${this.name} has not written ${offset} of ${pool}`];
-      if (held && !ledger.isUsed(pool, offset))
-        return [`${this.name} keeps ${offset} of ${pool} for ${held.podref} in ${held.id}`];
-      return [];
-    });
-  }
-
   /** Whether the journal owes a call for an interface. */
   owes(sandbox: string, ifname: string): boolean {
     return [...this.disk.files.pending.values()].some(

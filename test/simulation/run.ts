@@ -84,10 +84,7 @@ function unready(world: World): string[] {
 
 function owed(world: World): string[] {
   const machines = [...world.machines.values()].filter(({ owed, isUp }) => isUp && owed > 0);
-  return [
-    ...machines.map(({ name, owed }) => `${name} owes ${owed} calls`),
-    ...[...world.machines.values()].flatMap(({ isUp, unsettled }) => (isUp ? unsettled : [])),
-  ];
+  return machines.map(({ name, owed }) => `${name} owes ${owed} calls`);
 }
 
 function unrecorded(world: World): string[] {

@@ -43,11 +43,6 @@ export class SliceWatch {
       );
   }
 
-  /** Whether the IPPool is that of a slice of the node. */
-  has(node: string, pool: string): boolean {
-    return this.#byNode.get(node)?.some((slice) => poolName(slice) === pool) === true;
-  }
-
   /** Slices that are given out. */
   get count(): number {
     return this.#all().length;

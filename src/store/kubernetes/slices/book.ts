@@ -129,7 +129,8 @@ export class SliceBook {
     have: number,
     canCut = () => true,
   ): Promise<void> {
-    const name = slicePoolNameFor(network, range, (pool) => this.#get(pool)?.range);
+    const name =
+      this.find(network, range)?.name ?? slicePoolNameFor(network, range, (pool) => this.#get(pool)?.range);
     const key = `${name} ${have}`;
     const now = this.#clock.elapsed();
     if (now - (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN) return;
