@@ -41,6 +41,13 @@ const KEEP_HISTORY = [
   rule("", "configmaps", ["get", "update"], SHARD_NAMES),
 ];
 
+/** What a store watches. */
+const READ_POOLS: readonly Rule[] = [
+  whereabouts("ippools", READ),
+  whereabouts("overlappingrangeipreservations", READ),
+  whereabouts("nodeslicepools", READ),
+];
+
 const AGENT: Rights = {
   namespaced: [
     whereabouts("ippools", [...READ, "create", "patch"]),
@@ -97,13 +104,13 @@ const OPERATOR: Rights = {
 
 /** It looks, and nothing else: what somebody changes is written with their own rights. */
 const UI: Rights = {
-  namespaced: [whereabouts("ippools", READ), whereabouts("overlappingrangeipreservations", READ)],
+  namespaced: READ_POOLS,
   cluster: [rule("", "pods", READ), rule("", "events", READ), attachments(READ), INSTALLED_CRDS],
 };
 
 /** Its configuration by name; what it knows of pools and networks serves warnings. */
 const WEBHOOK: Rights = {
-  namespaced: [whereabouts("ippools", READ), whereabouts("overlappingrangeipreservations", READ)],
+  namespaced: READ_POOLS,
   cluster: [
     rule(
       "admissionregistration.k8s.io",
@@ -118,9 +125,7 @@ const WEBHOOK: Rights = {
 
 /** What people need for the page with `--sign-in`, and for `kubectl berth`: to look, and to reserve and release as well. */
 const VIEWER: readonly Rule[] = [
-  whereabouts("ippools", READ),
-  whereabouts("overlappingrangeipreservations", READ),
-  whereabouts("nodeslicepools", READ),
+  ...READ_POOLS,
   attachments(READ),
   rule("", "pods", READ),
   rule("", "nodes", READ),

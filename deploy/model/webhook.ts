@@ -4,8 +4,10 @@ import {
   componentLabels,
   container,
   type Manifest,
+  PAGES,
   POD_IP,
   podBasics,
+  SERVE_PAGES,
   UNPRIVILEGED,
 } from "../../src/operator/workload/pod.ts";
 import { type Context, workloadSettings } from "./context.ts";
@@ -32,6 +34,7 @@ export function webhook(context: Context): readonly Manifest[] {
     `${NAME}.${namespace}`,
     "--configuration",
     CONFIGURATION,
+    ...SERVE_PAGES,
   ];
   const page = (path: string) => ({ httpGet: { scheme: "HTTPS", port: "webhook", path } });
   const deployment: Manifest = {
@@ -50,7 +53,7 @@ export function webhook(context: Context): readonly Manifest[] {
           containers: [
             {
               ...container(settings, "webhook", command),
-              ports: [{ name: "webhook", containerPort: PORT }],
+              ports: [{ name: "webhook", containerPort: PORT }, ...PAGES.ports],
               readinessProbe: { ...page("/readyz"), periodSeconds: 5 },
               livenessProbe: {
                 ...page("/healthz"),

@@ -309,7 +309,7 @@ export const COMMANDS: readonly Command[] = [
     group: "cluster",
     usage: "",
     summary: "refuse at admission what lint refuses, warn of what is unwise",
-    flags: ["--listen", "--service", "--configuration", "--kubeconfig", "--context"],
+    flags: ["--listen", "--service", "--configuration", "--kubeconfig", "--context", "--metrics-address"],
     ownHelp: true,
     run: async (args) => (await import("./webhook.ts")).runWebhook(args),
   },

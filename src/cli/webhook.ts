@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
+import { servePages } from "../agent/http.ts";
 import { readListen } from "../agent/listen.ts";
+import { DEFAULT_SETTINGS, readSettings } from "../agent/options.ts";
 import { systemClock } from "../clock.ts";
 import { ATTACHMENTS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
@@ -9,6 +11,7 @@ import { openCluster } from "../store/kubernetes/open.ts";
 import { openStore } from "../store/open.ts";
 import type { PoolUsage } from "../store/store.ts";
 import { selfSigned } from "../webhook/certificate.ts";
+import { WebhookMetrics } from "../webhook/metrics.ts";
 import { rotate, VALIDITY } from "../webhook/rotation.ts";
 import { WebhookServer } from "../webhook/server.ts";
 
@@ -23,6 +26,7 @@ standard error.
   --configuration NAME    of the ValidatingWebhookConfiguration  berth
   --kubeconfig FILE       the cluster                            the pod's own service account
   --context NAME          the context of the kubeconfig          its current one
+  --metrics-address HOST:PORT  /metrics, /healthz and /readyz    off
 
 Exit codes: 0 stopped by SIGTERM or SIGINT; 1 cannot start, with the reason; 2 wrong usage.
 `;
@@ -33,6 +37,7 @@ const OPTIONS = {
   configuration: { type: "string", default: "berth" },
   kubeconfig: { type: "string", default: "" },
   context: { type: "string" },
+  "metrics-address": { type: "string", default: "off" },
   help: { type: "boolean", default: false },
 } as const;
 
@@ -51,7 +56,13 @@ export async function runWebhook(args: string[]): Promise<number> {
     process.stderr.write(`berth webhook: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
+  const pages = readSettings({ metricsAddress: values["metrics-address"] }, DEFAULT_SETTINGS);
+  if (!pages.ok) {
+    process.stderr.write(`berth webhook: ${pages.error}\n`);
+    return 2;
+  }
   const clock = systemClock;
+  const metrics = new WebhookMetrics();
   const log = jsonLog((line) => process.stderr.write(line), "verbose", clock.now);
   const { kubeconfig, context } = values;
   const choice = { kind: "kubernetes", kubeconfig, ...(context !== undefined && { context }) } as const;
@@ -81,7 +92,11 @@ export async function runWebhook(args: string[]): Promise<number> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   try {
     const knowledge = () => ({ networks: [...attachments.values()].flat(), pools });
-    const server = new WebhookServer({ ...listen, identity, knowledge, clock, log });
+    const server = new WebhookServer({ ...listen, identity, knowledge, clock, log, metrics });
+    const address = pages.value.metrics;
+    const ready = async () => (server.isTrusted ? [] : ["the API server does not know the certificate yet"]);
+    const served =
+      address && servePages(address, { metrics: async () => metrics.registry.render(), ready }, log);
     log("verbose", "webhook serves", {
       address: `${listen.hostname}:${server.port}`,
       service: values.service,
@@ -89,8 +104,10 @@ export async function runWebhook(args: string[]): Promise<number> {
     await readPools();
     const reading = setInterval(() => void readPools(), POOLS_AGE);
     const { configuration } = values;
-    await rotate({ client: client.value, clock, log, configuration, names, server, identity }, stop.signal);
+    const rotation = { client: client.value, clock, log, configuration, names, server, identity, metrics };
+    await rotate(rotation, stop.signal);
     clearInterval(reading);
+    served?.stop();
     await server.stop();
     return 0;
   } catch (error) {

@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
 import type { Log } from "../log.ts";
 import { type Identity, selfSigned } from "./certificate.ts";
+import type { WebhookMetrics } from "./metrics.ts";
 import { trust } from "./registration.ts";
 import type { WebhookServer } from "./server.ts";
 
@@ -23,11 +24,12 @@ export type RotationOptions = {
   readonly names: readonly string[];
   readonly server: Pick<WebhookServer, "renew" | "isTrusted">;
   readonly identity: Identity;
+  readonly metrics?: WebhookMetrics;
 };
 
 /** Keeps the API server's trust in this server, and makes a new certificate before the old one ends; until the signal. */
 export async function rotate(options: RotationOptions, signal: AbortSignal): Promise<void> {
-  const { client, clock, log, configuration, names, server } = options;
+  const { client, clock, log, configuration, names, server, metrics } = options;
   let { identity } = options;
   while (!signal.aborted) {
     const now = clock.now();
@@ -35,6 +37,7 @@ export async function rotate(options: RotationOptions, signal: AbortSignal): Pro
     const next = isOld ? selfSigned(names, now, VALIDITY) : identity;
     const trusted = await trust(client, configuration, next.certificate, now);
     server.isTrusted ||= trusted.ok;
+    metrics?.trusted(trusted.ok);
     if (!trusted.ok)
       log("error", "the API server does not know this webhook's certificate", { why: trusted.error });
     else if (isOld) {

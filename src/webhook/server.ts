@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { isObject } from "../cni/json.ts";
 import type { Log } from "../log.ts";
 import type { Identity } from "./certificate.ts";
+import type { WebhookMetrics } from "./metrics.ts";
 import { judge, type Knowledge } from "./review.ts";
 
 export type WebhookOptions = {
@@ -12,6 +13,7 @@ export type WebhookOptions = {
   readonly knowledge: () => Knowledge;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics?: WebhookMetrics;
 };
 
 /** Objects in etcd are at most 1.5 MiB; a review carries two. */
@@ -45,7 +47,8 @@ export class WebhookServer {
     await this.#server.stop(true);
   }
 
-  #serve(port: number, { certificate, key }: Identity): ReturnType<typeof Bun.serve> {
+  #serve(port: number, { certificate, key, notAfter }: Identity): ReturnType<typeof Bun.serve> {
+    this.#options.metrics?.serves(notAfter);
     return Bun.serve({
       hostname: this.#options.hostname,
       port,
@@ -66,25 +69,35 @@ export class WebhookServer {
     }
     if (pathname !== "/validate" || request.method !== "POST")
       return new Response("POST /validate\n", { status: 404 });
-    const started = this.#options.clock.elapsed();
-    let review: unknown;
-    try {
-      review = await request.json();
-    } catch {
-      return new Response("the body is not JSON\n", { status: 400 });
-    }
-    if (!isObject(review) || !isObject(review.request))
+    const { clock, metrics } = this.#options;
+    const review = await readJson(request);
+    const started = clock.elapsed();
+    if (!isObject(review) || !isObject(review.request)) {
+      metrics?.reviewed("unreadable", 0);
       return new Response("no AdmissionReview\n", { status: 400 });
+    }
     const verdict = judge(review.request, this.#options.knowledge());
+    const ms = clock.elapsed() - started;
+    const warnings = verdict.warnings?.length ?? 0;
+    metrics?.reviewed(verdict.allowed ? (warnings > 0 ? "warned" : "admitted") : "refused", ms);
     const { kind, namespace, name, operation } = review.request;
     this.#options.log(verdict.allowed ? "verbose" : "error", verdict.allowed ? "admitted" : "refused", {
       kind: isObject(kind) ? String(kind.kind) : "",
       object: `${namespace ?? ""}/${name ?? ""}`,
       operation: String(operation),
       ...(verdict.status && { why: verdict.status.message }),
-      warnings: verdict.warnings?.length ?? 0,
-      ms: Math.round((this.#options.clock.elapsed() - started) * 100) / 100,
+      warnings,
+      ms: Math.round(ms * 100) / 100,
     });
     return Response.json({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: verdict });
+  }
+}
+
+/** undefined: it is none. */
+async function readJson(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    return undefined;
   }
 }

@@ -189,7 +189,8 @@ describe("at the API server, over TLS, with the manifests of deploy/", () => {
     });
     expect(registered.ok).toBe(true);
     const account = server.kubeconfigFor(`system:serviceaccount:${namespace}:berth-webhook`, [], namespace);
-    const command = [MAIN, "webhook", "--listen", `127.0.0.1:${port}`, "--kubeconfig", account];
+    const [here, there] = [`127.0.0.1:${port}`, `127.0.0.1:${port + 20_000}`];
+    const command = [MAIN, "webhook", "--listen", here, "--metrics-address", there, "--kubeconfig", account];
     child = Bun.spawn([process.execPath, ...command], {
       stdout: "ignore",
       stderr: Bun.file(join(server.folder, "webhook.log")),
@@ -212,6 +213,10 @@ describe("at the API server, over TLS, with the manifests of deploy/", () => {
     const off = { ...rest, metadata: { ...metadata, labels: { "berth.dev/admission": "off" } } };
     expect((await api.create(ATTACHMENTS, off)).ok).toBe(true);
     expect((await api.delete(ATTACHMENTS, { name: "before", namespace: "default" })).ok).toBe(true);
+    const metrics = await (await fetch(`http://${there}/metrics`)).text();
+    expect(metrics).toContain('berth_webhook_reviews_total{outcome="refused"} 1');
+    expect(metrics).toContain('berth_webhook_reviews_total{outcome="admitted"} 1');
+    expect(metrics).toContain("berth_webhook_trusted 1");
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
     // Away, and still in nobody's way.
