@@ -55,6 +55,25 @@ describe.skipIf(why !== undefined)("leases of real servers, on the wire", () => 
     LIMIT,
   );
 
+  test.concurrent.each(["fast", "rfc5227"] as const)(
+    "an address is probed and announced twice: %s",
+    (probeTiming) =>
+      withLab(async (lab) => {
+        const server = await dnsmasq(lab);
+        await lab.daemon();
+        lab.plug("p1");
+        const wire = new Capture(server.namespace, "eth0");
+        const added = await lab.lease("ADD", "p1", { ipam: { probeTiming } });
+        const [address = ""] = addressesOf(added.stdout);
+        const about = (from: string) =>
+          wire.seen.filter((one) => one.what === "ARP request" && one.from === from && one.to === address);
+        await until("two announcements", () => about(address).length === 2);
+        expect(about("0.0.0.0")).toHaveLength(probeTiming === "fast" ? 2 : 3);
+        wire.close();
+      }),
+    LIMIT,
+  );
+
   test.concurrent(
     "a refused lease: the interface follows to another address, or CHECK fails where that is wanted",
     () =>
