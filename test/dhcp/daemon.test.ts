@@ -141,6 +141,27 @@ describe.skipIf(why !== undefined)("the DHCP daemon", () => {
   );
 
   test.concurrent(
+    "a crowd that no server answers: each ADD fails with its code, and nothing is left when the server is back",
+    () =>
+      withLab(async (lab) => {
+        const server = await dnsmasq(lab);
+        await lab.daemon("-resendtimeout", "3s");
+        const pods = Array.from({ length: 70 }, (_, index) => `p${index}`);
+        for (const pod of pods) lab.plug(pod);
+        server.pause();
+        const before = descriptors(lab);
+        const codes = await Promise.all(pods.map(async (pod) => codeOf(await lab.lease("ADD", pod))));
+        expect(new Set(codes)).toEqual(new Set([11]));
+        await until("nothing is kept", async () => (await lab.leases())?.length === 0);
+        await until("sockets are closed", () => descriptors(lab) <= before + 1);
+        server.resume();
+        await until("the server is through", async () => (await lab.lease("ADD", "p0")).exit === 0, PATIENCE);
+        expect(server.held()).toHaveLength(1);
+      }),
+    LIMIT,
+  );
+
+  test.concurrent(
     "one daemon at a time, a private socket, a pid file, Go's flags; and the agent in its place",
     () =>
       withLab(async (lab) => {
