@@ -63,7 +63,7 @@ export function binding(name: string, role: string): Json {
   return {
     apiVersion: `${RBAC}/v1`,
     kind: "ClusterRoleBinding",
-    metadata: { name },
+    metadata: { name: name.replaceAll(/[^a-z0-9.-]/g, "-") },
     roleRef: { apiGroup: RBAC, kind: "ClusterRole", name: role },
     subjects: [{ kind: "User", name }],
   };

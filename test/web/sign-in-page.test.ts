@@ -11,6 +11,9 @@ const suite = hasChromium ? describe : describe.skip;
 
 setDefaultTimeout(120_000);
 
+/** As long as names get. */
+const ANN = "oidc:ann.with-a-very-long-name@department.example.org";
+
 /** `berth ui --sign-in` as a process whose own client certificate may look; people have tokens. */
 suite("signing in with a browser", () => {
   const browser = new Browser();
@@ -19,12 +22,12 @@ suite("signing in with a browser", () => {
   let url = "";
 
   beforeAll(async () => {
-    const tokens = { "token-of-ann": { name: "ann" }, "token-of-eve": { name: "eve" } };
+    const tokens = { "token-of-ann": { name: ANN }, "token-of-eve": { name: "eve" } };
     server = await startApiServer({ kind: "double", tls: true, crds: "berth", rbac: true, tokens });
     if (!server.double) throw new Error("the double was asked for");
     fill(server.double);
     server.double.seed(binding("page", "berth-viewer"));
-    server.double.seed(binding("ann", "berth-editor"));
+    server.double.seed(binding(ANN, "berth-editor"));
     const kubeconfig = server.kubeconfigFor("page", [], NAMESPACE);
     child = Bun.spawn(
       [process.execPath, MAIN, "ui", "--kubeconfig", kubeconfig, "--sign-in", "--allow-writes"],
@@ -57,7 +60,7 @@ suite("signing in with a browser", () => {
     expect(await field.inputValue()).toBe("");
     await sign("token-of-ann");
     await page.getByRole("heading", { name: "Overview" }).waitFor();
-    await page.getByRole("banner").getByText("ann").waitFor();
+    await page.getByRole("banner").getByText(ANN).waitFor();
     const kept = await page.evaluate<string>(
       "JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}, location.href])",
     );
@@ -68,12 +71,17 @@ suite("signing in with a browser", () => {
     await page.getByRole("button", { name: "Reserve…" }).click();
     await page.getByRole("button", { name: "Reserve it" }).click();
     await page.locator('[aria-label^="10.1.0.9 reserved: ann: printer"]').waitFor();
+    await page.setViewportSize({ width: 390, height: 844 });
+    const [content = 0, screen = 0] = await page.evaluate<number[]>(
+      "[document.documentElement.scrollWidth, innerWidth]",
+    );
+    expect(content).toBeLessThanOrEqual(screen);
     await page.getByRole("button", { name: "Sign out" }).click();
     await field.waitFor();
     await page.reload();
     await field.waitFor();
     const log = readFileSync(join(server.folder, "ui.log"), "utf8");
-    expect(log).toContain('"msg":"signed in","user":"ann"');
+    expect(log).toContain(`"msg":"signed in","user":"${ANN}"`);
     expect(log).not.toMatch(/token-of|berth-session/);
   });
 });

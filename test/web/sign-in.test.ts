@@ -9,9 +9,10 @@ import { ANSWERS } from "../apiserver/faults.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { NAMESPACE, People } from "./people.ts";
 
-/** The page over the double, with the clock of its door in the test's hand. */
+/** The page over the double, with its clock in the test's hand. */
 class House {
   readonly people = new People();
+  /** Of door and page; the store has the machine's. */
   readonly clock = new VirtualClock(1, Date.now());
   readonly log: string[] = [];
   readonly clients: string[] = [];
@@ -39,7 +40,7 @@ class House {
     house.#ui = await Ui.start({
       store: house.#store,
       facts: { networks: async () => [] },
-      clock: systemClock,
+      clock: house.clock,
       hostname: "127.0.0.1",
       port: 0,
       door,
@@ -165,6 +166,19 @@ describe("signing in with a token of the cluster", () => {
       401,
       "this session has ended: sign in with a token of the cluster",
     ]);
+  });
+
+  test("who follows the changes is cut off when the right to look ends", async () => {
+    house = await House.open(false);
+    const cookie = await house.signIn("viewer");
+    const stream = await house.ask("/api/events", cookie);
+    const reader = stream.body?.getReader();
+    expect((await reader?.read())?.done).toBe(false);
+    await house.clock.advance(16_000);
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe(": quiet\n\n");
+    house.people.unbind("viewer");
+    await house.clock.advance(16_000);
+    expect((await reader?.read())?.done).toBe(true);
   });
 
   test("a session ends by hand, after an idle hour, and with its token", async () => {

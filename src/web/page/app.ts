@@ -67,7 +67,8 @@ function showUser(): void {
     await show(true);
   };
   const button = h("button", { type: "button", onclick: () => void leave() }, "Sign out");
-  byId("user").replaceChildren(overview?.user ?? "", ...(overview?.canLeave ? [button] : []));
+  const name = h("span", {}, overview?.user ?? "");
+  byId("user").replaceChildren(...(overview?.user ? [name] : []), ...(overview?.canLeave ? [button] : []));
 }
 
 function showHome(current: Overview): void {
