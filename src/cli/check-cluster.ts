@@ -12,6 +12,7 @@ import { survey } from "../reconciler/survey.ts";
 import { err, ok, type Result } from "../result.ts";
 import { compareClaims, comparePools } from "../store/order.ts";
 import type { PoolUsage } from "../store/store.ts";
+import { Progress } from "./progress.ts";
 
 /** What is inconsistent between the records of a cluster and its pods, and how much was looked at. */
 export type ClusterCheck = {
@@ -77,8 +78,18 @@ export async function mend(client: KubeClient, knowledge: Knowledge, grace: numb
   const passes = new Passes({ client, clock: systemClock, knowledge, grace });
   const first = await passes.run();
   if (first.survey.cases.length === 0) return first;
-  await sleep(systemClock, grace);
+  await waitShown(grace);
   return passes.run();
+}
+
+/** Waits so many milliseconds, and says on a terminal how much of it is over. */
+async function waitShown(ms: number): Promise<void> {
+  const progress = new Progress("seconds until the second look", Math.round(ms / 1000));
+  for (let waited = 0; waited < ms; waited += 1000) {
+    progress.at(Math.round(waited / 1000));
+    await sleep(systemClock, Math.min(1000, ms - waited));
+  }
+  progress.end();
 }
 
 async function sliceCheck(client: KubeClient): Promise<Result<readonly Finding[], ApiError>> {

@@ -16,8 +16,7 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-const HELP = `usage: berth check [OPTIONS]
-       berth import [OPTIONS]
+const HELP = (name: string) => `usage: berth ${name} [OPTIONS]
 
 Looks for what is inconsistent or about to be: addresses held twice, outside their pool, excluded or the gateway; what an
 earlier sandbox left behind; reservations that have ended; pools that are full. In a cluster also: what pods that are gone left behind, reservations without
@@ -29,6 +28,10 @@ Berth takes over from whereabouts; nothing needs to be converted. Changes nothin
   --grace DURATION     between the two looks of a repair     60s
 
 ${SOURCE_HELP}${NETWORK_HELP}${OUTPUT_HELP}
+Examples:
+  berth check -o json | jq '.[] | select(.severity == "error")'
+  berth check --repair --yes              free what pods that are gone have left in a cluster
+
 Exit codes: 0 nothing or warnings only; 1 errors were found, or it cannot be looked; 2 wrong usage.
 `;
 
@@ -61,7 +64,7 @@ const LISTING: Listing<Finding> = {
 export async function runCheck(args: string[], isImport = false): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    process.stdout.write(HELP(isImport ? "import" : "check"));
     return 0;
   }
   const output = readOutput(values.output);

@@ -10,9 +10,24 @@ import { logOf, Machine, netnsId, PATIENCE_ALONE } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 
+const HELP = `usage: berth cni --plugin static|dhcp|whereabouts
+
+Answers one call of a container runtime, as the plugin of that name would: reads CNI_COMMAND and the other variables of the CNI protocol and
+the netconf on standard input, writes the result or the error as JSON to standard output. The installed plugins call it where no agent answers.
+
+  --plugin NAME        whose call it is
+
+Exit codes: 0 done; 1 an error of the CNI protocol, which is on standard output; 2 wrong usage.
+`;
+
 /** `berth cni --plugin NAME`: answers one call of the CNI protocol from environment and standard input. */
 export async function runCni(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { plugin: { type: "string" } } });
+  const options = { plugin: { type: "string" }, help: { type: "boolean", default: false } } as const;
+  const { values } = parseArgs({ args, options });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const plugin = PLUGINS.find((known) => known === values.plugin);
   if (plugin === undefined) {
     const { stderr, exit } = refusePlugin(values.plugin);

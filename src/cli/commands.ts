@@ -9,8 +9,6 @@ export type Command = {
   readonly flags: readonly string[];
   /** What its arguments are, for completion. */
   readonly subjects?: "addresses" | "files" | readonly string[];
-  /** Its `--help` fills a page of its own. */
-  readonly ownHelp?: boolean;
   readonly run: (args: string[]) => Promise<number>;
 };
 
@@ -58,19 +56,17 @@ export const COMMANDS: readonly Command[] = [
     group: "look",
     usage: "FILE|NETWORK|POD",
     summary: "what a new pod of a network would get, and why; what a pod holds",
-    flags: [...SOURCE, "--output"],
+    flags: [...SOURCE, "--socket", "--output"],
     subjects: "files",
-    ownHelp: true,
     run: async (args) => (await import("./explain.ts")).runExplain(args),
   },
   {
     name: "history",
     group: "look",
     usage: "ADDRESS|POD",
-    summary: "who held it when, as this node saw it  [--at TIME] [--state-dir DIR]",
-    flags: ["--at", "--state-dir", "--output", "--no-headers"],
+    summary: "who held it when, on any node  [--at TIME] [--state-dir DIR]",
+    flags: [...SOURCE, "--at", "--state-dir", "--output", "--no-headers"],
     subjects: "addresses",
-    ownHelp: true,
     run: async (args) => (await import("./history.ts")).runHistory(args),
   },
   {
@@ -89,7 +85,6 @@ export const COMMANDS: readonly Command[] = [
       "--tls-key",
       "--allow-writes",
     ],
-    ownHelp: true,
     run: async (args) => (await import("./ui.ts")).runUi(args),
   },
   {
@@ -98,7 +93,6 @@ export const COMMANDS: readonly Command[] = [
     usage: "",
     summary: "what is inconsistent or about to be, with what to do",
     flags: [...SOURCE, "--networks", "--repair", "--yes", "--grace", "--output", "--no-headers"],
-    ownHelp: true,
     run: async (args) => (await import("./check.ts")).runCheck(args),
   },
   {
@@ -106,8 +100,7 @@ export const COMMANDS: readonly Command[] = [
     group: "check",
     usage: "",
     summary: "what a cluster with whereabouts brings along, and what is wrong with it  [--repair --yes]",
-    flags: [...SOURCE, "--repair", "--yes", "--grace", "--output", "--no-headers"],
-    ownHelp: true,
+    flags: [...SOURCE, "--networks", "--repair", "--yes", "--grace", "--output", "--no-headers"],
     run: async (args) => (await import("./check.ts")).runCheck(args, true),
   },
   {
@@ -128,7 +121,6 @@ export const COMMANDS: readonly Command[] = [
       "--output",
       "--no-headers",
     ],
-    ownHelp: true,
     run: async (args) => (await import("./migrate/index.ts")).runMigrate(args),
   },
   {
@@ -138,7 +130,6 @@ export const COMMANDS: readonly Command[] = [
     summary: "check netconfs, NetworkAttachmentDefinitions and Network CRs",
     flags: ["--flat", "--output"],
     subjects: "files",
-    ownHelp: true,
     run: async (args) =>
       (await import("./lint.ts")).runLint(args, {
         out: (text) => process.stdout.write(text),
@@ -151,7 +142,6 @@ export const COMMANDS: readonly Command[] = [
     usage: "RANGE...",
     summary: "how many nodes, slices and pods fit  [--slice /27] [--pods-per-node N]",
     flags: ["--slice", "--pods-per-node", "--output", "--no-headers"],
-    ownHelp: true,
     run: async (args) => (await import("./plan.ts")).runPlan(args),
   },
   {
@@ -161,7 +151,6 @@ export const COMMANDS: readonly Command[] = [
     summary: "what the operator makes of a Network CR, without a cluster",
     flags: ["--output", "--namespace", "--image"],
     subjects: "files",
-    ownHelp: true,
     run: async (args) => (await import("./render.ts")).runRender(args),
   },
   {
@@ -170,7 +159,6 @@ export const COMMANDS: readonly Command[] = [
     usage: "ADDRESS --reason TEXT",
     summary: "keep an address from pods  [--owner NAME] [--expires 90d] [--yes]",
     flags: [...SOURCE, "--reason", "--owner", "--expires", "--pool", "--network-name", "--yes"],
-    ownHelp: true,
     run: async (args) => (await import("./reserve.ts")).runReserve(args),
   },
   {
@@ -180,7 +168,6 @@ export const COMMANDS: readonly Command[] = [
     summary: "give back what holds an address; says what it would do, --yes does it",
     flags: [...SOURCE, "--pool", "--network-name", "--yes"],
     subjects: "addresses",
-    ownHelp: true,
     run: async (args) => (await import("./reserve.ts")).runRelease(args),
   },
   {
@@ -188,8 +175,16 @@ export const COMMANDS: readonly Command[] = [
     group: "steer",
     usage: "--dry-run|--once",
     summary: "take back what pods that are gone have left in a cluster  [--grace 60s]",
-    flags: ["--dry-run", "--once", "--grace", "--kubeconfig", "--context", "--namespace", "--output"],
-    ownHelp: true,
+    flags: [
+      "--dry-run",
+      "--once",
+      "--grace",
+      "--kubeconfig",
+      "--context",
+      "--namespace",
+      "--output",
+      "--no-headers",
+    ],
     run: async (args) => (await import("./reconcile.ts")).runReconcile(args),
   },
   {
@@ -216,7 +211,6 @@ export const COMMANDS: readonly Command[] = [
       "--in-cluster",
       "--config",
     ],
-    ownHelp: true,
     run: async (args) => (await import("./agent.ts")).runAgent(args),
   },
   {
@@ -238,7 +232,6 @@ export const COMMANDS: readonly Command[] = [
       "--log-level",
       "--sweep",
     ],
-    ownHelp: true,
     run: async (args) => (await import("./dhcp-daemon.ts")).runDhcpDaemon(args),
   },
   {
@@ -246,7 +239,7 @@ export const COMMANDS: readonly Command[] = [
     group: "node",
     usage: "",
     summary: "the DHCP leases of this node  [--socket PATH] [-o json]",
-    flags: ["--socket", "--output"],
+    flags: ["--socket", "--output", "--watch"],
     run: async (args) => (await import("./leases.ts")).runLeases(args),
   },
   {
@@ -254,7 +247,7 @@ export const COMMANDS: readonly Command[] = [
     group: "node",
     usage: "",
     summary: "what the agent does, holds and owes  [--socket PATH] [--state-dir DIR] [-o json]",
-    flags: ["--socket", "--state-dir", "--output"],
+    flags: ["--socket", "--state-dir", "--output", "--watch"],
     run: async (args) => (await import("./status.ts")).runStatus(args),
   },
   {
@@ -262,8 +255,16 @@ export const COMMANDS: readonly Command[] = [
     group: "node",
     usage: "",
     summary: "put plugins, agent and units in place, or take them away",
-    flags: ["--bin-dir", "--dhcp", "--remove"],
-    ownHelp: true,
+    flags: [
+      "--bin-dir",
+      "--conf-dir",
+      "--program-dir",
+      "--unit-dir",
+      "--root",
+      "--plugins-only",
+      "--dhcp",
+      "--remove",
+    ],
     run: async (args) => (await import("./install/index.ts")).runInstall(args),
   },
   {
@@ -283,7 +284,6 @@ export const COMMANDS: readonly Command[] = [
       "--kubeconfig",
       "--context",
     ],
-    ownHelp: true,
     run: async (args) => (await import("./reconciler.ts")).runReconciler(args),
   },
   {
@@ -292,7 +292,6 @@ export const COMMANDS: readonly Command[] = [
     usage: "",
     summary: "give nodes their slices of networks with node_slice_size",
     flags: ["--namespace", "--kubeconfig", "--context", "--metrics-address", "--log-level"],
-    ownHelp: true,
     run: async (args) => (await import("./controller.ts")).runController(args),
   },
   {
@@ -300,8 +299,15 @@ export const COMMANDS: readonly Command[] = [
     group: "cluster",
     usage: "",
     summary: "make attachments and workloads from the Network object",
-    flags: ["--namespace", "--image", "--adopt", "--kubeconfig", "--context", "--log-level"],
-    ownHelp: true,
+    flags: [
+      "--namespace",
+      "--image",
+      "--adopt",
+      "--kubeconfig",
+      "--context",
+      "--log-level",
+      "--metrics-address",
+    ],
     run: async (args) => (await import("./operator.ts")).runOperator(args),
   },
   {
@@ -310,7 +316,6 @@ export const COMMANDS: readonly Command[] = [
     usage: "",
     summary: "refuse at admission what lint refuses, warn of what is unwise",
     flags: ["--listen", "--service", "--configuration", "--kubeconfig", "--context", "--metrics-address"],
-    ownHelp: true,
     run: async (args) => (await import("./webhook.ts")).runWebhook(args),
   },
   {
@@ -320,7 +325,6 @@ export const COMMANDS: readonly Command[] = [
     summary: "the completion script of a shell",
     flags: [],
     subjects: ["bash", "zsh", "fish"],
-    ownHelp: true,
     run: async (args) => (await import("./completion.ts")).runCompletion(args),
   },
 ];

@@ -9,10 +9,36 @@ Prints the completion script of a shell. For this session:
   bash   source <(berth completion bash)
   zsh    source <(berth completion zsh)
   fish   berth completion fish | source
+For every session: put that line into ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.
+
+Exit codes: 0 done; 2 wrong usage.
 `;
 
 /** More candidates than this help nobody, and a shell chokes on them. */
 const MOST_CANDIDATES = 200;
+
+/** Options without a value: what follows them is an argument. */
+export const SWITCHES: ReadonlySet<string> = new Set([
+  "--adopt",
+  "--allow-writes",
+  "--back",
+  "--broadcast",
+  "--dhcp",
+  "--dry-run",
+  "--flat",
+  "--force",
+  "--in-cluster",
+  "--no-headers",
+  "--nodes",
+  "--once",
+  "--plugins-only",
+  "--remove",
+  "--repair",
+  "--reserved",
+  "--sign-in",
+  "--watch",
+  "--yes",
+]);
 
 // Each asks `berth __complete` for the words that fit, so a script never grows old.
 const SCRIPTS: Record<string, string> = {
@@ -32,7 +58,7 @@ _berth() {
 compdef _berth berth kubectl-berth
 `,
   fish: `complete -c berth -c kubectl-berth -f -a '(berth __complete (commandline -opc)[2..] (commandline -ct))'
-complete -c berth -n '__fish_seen_subcommand_from lint explain' -F
+complete -c berth -n '__fish_seen_subcommand_from lint explain render' -F
 `,
 };
 
@@ -66,7 +92,7 @@ async function candidatesFor(before: readonly string[], begun: string): Promise<
   const last = rest.at(-1);
   if (last === "-o" || last === "--output") return OUTPUTS;
   if (begun.startsWith("-")) return command.flags.concat("--help");
-  if (last?.startsWith("--") && last !== "--yes" && last !== "--watch") return [];
+  if (last?.startsWith("--") && !SWITCHES.has(last)) return [];
   const { subjects } = command;
   if (subjects === undefined || subjects === "files") return [];
   return subjects === "addresses" ? heldAddresses() : subjects;

@@ -3,9 +3,23 @@ import { ask } from "../agent/ask.ts";
 import type { LeaseRow } from "../agent/dhcp/rows.ts";
 import { DEFAULT_SOCKET } from "../agent/paths.ts";
 import { DEFAULT_DHCP_SOCKET } from "../config/index.ts";
+import { printHelp } from "./output.ts";
 import { renderTable } from "./table.ts";
+import { showPage, WATCH_HELP, WATCH_OPTIONS } from "./watch.ts";
+
+const HELP = `usage: berth leases [OPTIONS]
+
+The DHCP leases of this node: of the agent, or else of the DHCP daemon.
+
+  --socket PATH        who is asked    ${DEFAULT_SOCKET}, ${DEFAULT_DHCP_SOCKET}
+  -o, --output FORMAT  table or json   table
+${WATCH_HELP}
+Exit codes: 0 done; 1 nobody answers, with the reasons; 2 wrong usage.
+`;
 
 const OPTIONS = {
+  ...WATCH_OPTIONS,
+  help: { type: "boolean", default: false },
   socket: { type: "string" },
   output: { type: "string", short: "o", default: "table" },
 } as const;
@@ -15,18 +29,24 @@ const TIMEOUT = 5_000;
 /** `berth leases`: the DHCP leases of the agent, or else of the DHCP daemon. */
 export async function runLeases(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) return printHelp(HELP);
   if (values.output !== "table" && values.output !== "json") {
     process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
     return 2;
   }
+  const { output } = values;
   const sockets = values.socket === undefined ? [DEFAULT_SOCKET, DEFAULT_DHCP_SOCKET] : [values.socket];
+  return showPage(() => page(sockets, output), values.watch);
+}
+
+/** The leases of the first that answers; the exit code where nobody does. */
+async function page(sockets: readonly string[], output: "table" | "json"): Promise<string | number> {
   const reasons: string[] = [];
   for (const socket of sockets) {
     const reply = await ask(socket, { plugin: "leases", timeout: TIMEOUT, env: {}, stdin: "" });
     if (reply.ok && reply.value.exit === 0) {
       const rows: readonly LeaseRow[] = JSON.parse(reply.value.stdout);
-      process.stdout.write(values.output === "json" ? `${JSON.stringify(rows, null, 2)}\n` : render(rows));
-      return 0;
+      return output === "json" ? `${JSON.stringify(rows, null, 2)}\n` : render(rows);
     }
     reasons.push(`${socket}: ${reply.ok ? reply.value.stderr : reply.error}`);
   }

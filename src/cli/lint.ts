@@ -3,15 +3,19 @@ import { nearestHint } from "../config/index.ts";
 import type { LintReport } from "../lint/index.ts";
 import { lintText, renderReport } from "../lint/index.ts";
 
-const USAGE = `Usage: berth lint [--flat] [-o text|json] FILE...
+const USAGE = `usage: berth lint FILE... [OPTIONS]
 
 Checks network configurations, attachments and Network objects, in JSON or YAML, without a cluster.
 FILE may be - for standard input.
 
-  --flat    the files are flat files of whereabouts (whereabouts.conf)
-  -o json   print what was found as JSON
+  --flat               the files are flat files of whereabouts (whereabouts.conf)
+  -o, --output FORMAT  text or json                        text
 
-Exit code: 0 nothing or warnings only, 1 errors, 2 wrong usage or a file that cannot be read.
+Examples:
+  berth lint storage.yaml
+  kubectl get net-attach-def -A -o json | berth lint -
+
+Exit codes: 0 nothing or warnings only; 1 errors; 2 wrong usage, or a file that cannot be read.
 `;
 
 /** Larger files hold no configuration. */

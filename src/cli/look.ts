@@ -8,17 +8,56 @@ import {
   ageOf,
   colourful,
   type Listing,
+  OUTPUT_HELP,
   OUTPUT_OPTIONS,
+  printHelp,
   readOutput,
   renderListing,
   short,
 } from "./output.ts";
-import { openSource, SOURCE_OPTIONS, type SourceOptions, storeFailed } from "./source.ts";
-import { showPage, WATCH_OPTIONS } from "./watch.ts";
+import { openSource, SOURCE_HELP, SOURCE_OPTIONS, type SourceOptions, storeFailed } from "./source.ts";
+import { showPage, WATCH_HELP, WATCH_OPTIONS } from "./watch.ts";
 
-const OPTIONS = { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...WATCH_OPTIONS } as const;
+/** Every list of what a store holds takes these. */
+export const LIST_OPTIONS = {
+  ...SOURCE_OPTIONS,
+  ...OUTPUT_OPTIONS,
+  ...WATCH_OPTIONS,
+  help: { type: "boolean", default: false },
+} as const;
+
+export const LIST_HELP = `${SOURCE_HELP}${OUTPUT_HELP}${WATCH_HELP}`;
+export const LIST_EXITS = "Exit codes: 0 done; 1 the store cannot be read, with the reason; 2 wrong usage.\n";
+
+const POOLS_HELP = `usage: berth pools [OPTIONS]
+
+How full each pool is. A pool is made by the first pod of a network.
+
+  --nodes              the slices of each node instead, and how full they are (Fast IPAM)
+${LIST_HELP}
+Examples:
+  berth pools --watch                     follow a roll-out
+  berth pools -o json | jq '.[] | select(.free == "0")'
+
+${LIST_EXITS}`;
+
+const SHOW_HELP = `usage: berth show [ADDRESS|[NAMESPACE/]POD] [OPTIONS]
+
+Who holds which address, since when: one address, all that a pod holds, or everything.
+
+  --node NODE          only what pods of this node hold
+  --pool RANGE         only addresses of this pool
+  --network-name NAME  only of networks with this network_name
+  --reserved           only what people have reserved
+${LIST_HELP}
+Examples:
+  berth show 10.0.0.7                     who has it
+  berth show shop/web-0                   what the pod has
+  berth show --node node-a -o wide        with uid and sandbox
+
+${LIST_EXITS}`;
 const CLAIM_OPTIONS = {
-  ...OPTIONS,
+  ...LIST_OPTIONS,
   node: { type: "string" },
   pool: { type: "string" },
   "network-name": { type: "string" },
@@ -56,7 +95,11 @@ const CLAIMS = (empty: string): Listing<ClaimRecord> => ({
 
 /** `berth pools`: how full each pool is. */
 export async function runPools(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { ...OPTIONS, nodes: { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    args,
+    options: { ...LIST_OPTIONS, nodes: { type: "boolean", default: false } },
+  });
+  if (values.help) return printHelp(POOLS_HELP);
   if (values.nodes) return (await import("./pool-nodes.ts")).runPoolNodes(values);
   return showRecords(values, POOLS, async (store) => mapped(await store.pools(), poolRecord));
 }
@@ -64,6 +107,7 @@ export async function runPools(args: string[]): Promise<number> {
 /** `berth show [ADDRESS|POD]`: who holds which address. */
 export async function runShow(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: CLAIM_OPTIONS, allowPositionals: true });
+  if (values.help) return printHelp(SHOW_HELP);
   const [subject] = positionals;
   const empty =
     subject === undefined ? "No address is held." : `${subject} holds nothing and is held by nobody.`;

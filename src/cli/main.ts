@@ -11,7 +11,7 @@ const GROUPS: Record<Command["group"], string> = {
 };
 
 const FOOT = `Commands that look take --database FILE, or --kubeconfig FILE and --context NAME; -o table, wide, json or yaml; --watch.
-berth COMMAND --help says more. As kubectl-berth in the PATH it is also "kubectl berth", which asks the cluster.
+berth COMMAND --help says it all: options with their defaults, examples, exit codes. As kubectl-berth in the PATH it is also "kubectl berth", which asks the cluster.
 
 Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage.
 `;
@@ -42,7 +42,6 @@ async function main([name = "help", ...args]: string[]): Promise<number> {
     process.stderr.write(`berth: there is no command ${JSON.stringify(name)}\n\n${help()}`);
     return 2;
   }
-  if (args.includes("--help") && !command.ownHelp) return print(help());
   try {
     return await command.run(args);
   } catch (error) {

@@ -14,6 +14,12 @@ export const OUTPUT_HELP = `  -o, --output FORMAT  table, wide, json or yaml    
   --no-headers         a table without its first line
 `;
 
+/** Prints the help that was asked for; the exit code. */
+export function printHelp(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
 /** One column of a table. */
 export type Column<T> = {
   readonly title: string;

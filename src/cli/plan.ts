@@ -1,6 +1,14 @@
 import { parseArgs } from "node:util";
 import { type Capacity, capacityOf } from "../inspect/capacity.ts";
-import { colourful, type Listing, OUTPUT_OPTIONS, readOutput, renderListing, short } from "./output.ts";
+import {
+  colourful,
+  type Listing,
+  OUTPUT_HELP,
+  OUTPUT_OPTIONS,
+  readOutput,
+  renderListing,
+  short,
+} from "./output.ts";
 
 const HELP = `usage: berth plan RANGE... [--slice /LENGTH] [--pods-per-node N] [-o FORMAT]
 
@@ -9,7 +17,10 @@ Nothing is read or changed.
 
   --slice /LENGTH      each node gets blocks of this size (node_slice_size)
   --pods-per-node N    each node runs so many pods
-  -o, --output FORMAT  table, wide, json or yaml           table
+${OUTPUT_HELP}
+Examples:
+  berth plan 10.0.0.0/16                            so many pods
+  berth plan 10.0.0.0/16 --slice /27 --pods-per-node 20
 
 Exit codes: 0 done; 1 a range or a slice cannot be right; 2 wrong usage.
 `;

@@ -5,12 +5,27 @@ import { reservationOf } from "../allocation/reservation.ts";
 import { type PoolRecord, poolRecord } from "../inspect/records.ts";
 import { ok } from "../result.ts";
 import { fillColour } from "./colour.ts";
-import { mapped, showRecords } from "./look.ts";
-import { ageOf, type Listing, OUTPUT_OPTIONS, short } from "./output.ts";
-import { SOURCE_OPTIONS } from "./source.ts";
-import { WATCH_OPTIONS } from "./watch.ts";
+import { LIST_EXITS, LIST_HELP, LIST_OPTIONS, mapped, showRecords } from "./look.ts";
+import { ageOf, type Listing, printHelp, short } from "./output.ts";
 
-const OPTIONS = { ...SOURCE_OPTIONS, ...OUTPUT_OPTIONS, ...WATCH_OPTIONS } as const;
+const NODES_HELP = `usage: berth nodes [OPTIONS]
+
+How many addresses, pods and pools each node has. berth pools --nodes shows the slices of nodes.
+
+${LIST_HELP}
+${LIST_EXITS}`;
+
+const TOP_HELP = `usage: berth top [pools|nodes|namespaces|pods|networks] [OPTIONS]
+
+The fullest pools, or who holds the most addresses.
+
+  -n, --limit N        so many lines                       20
+${LIST_HELP}
+Examples:
+  berth top                               the pools that need room first
+  berth top namespaces -n 5               who takes it
+
+${LIST_EXITS}`;
 
 /** How many addresses somebody holds. */
 export type Share = {
@@ -53,7 +68,8 @@ const FULLEST: Listing<PoolRecord> = {
 
 /** `berth nodes`: what each node holds. */
 export async function runNodes(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: OPTIONS });
+  const { values } = parseArgs({ args, options: LIST_OPTIONS });
+  if (values.help) return printHelp(NODES_HELP);
   return showRecords(values, SHARES("NODE"), async (store) => {
     const claims = await store.claims({});
     return claims.ok ? ok(sharesOf(claims.value, ({ node }) => node)) : claims;
@@ -70,8 +86,9 @@ const SUBJECTS: Record<string, (claim: Claim) => string> = {
 
 /** `berth top [pools|nodes|namespaces|pods|networks]`: the fullest pools, or who holds the most. */
 export async function runTop(args: string[]): Promise<number> {
-  const options = { ...OPTIONS, limit: { type: "string", short: "n", default: "20" } } as const;
+  const options = { ...LIST_OPTIONS, limit: { type: "string", short: "n", default: "20" } } as const;
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  if (values.help) return printHelp(TOP_HELP);
   const [subject = "pools"] = positionals;
   const limit = Number(values.limit);
   if (!Number.isInteger(limit) || limit < 1) {

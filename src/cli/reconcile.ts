@@ -22,6 +22,10 @@ back: looks, waits for the grace time, looks again at the API server itself, and
   --context NAME       the context of the kubeconfig       its current one
   --namespace NAME     where the pools are                 that of the kubeconfig, else kube-system
 ${OUTPUT_HELP}
+Examples:
+  berth reconcile --dry-run
+  berth reconcile --once --grace 2m
+
 Exit codes: 0 done; 1 it cannot be looked, or something could not be done; 2 wrong usage.
 `;
 

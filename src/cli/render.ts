@@ -14,8 +14,8 @@ const HELP = `usage: berth render FILE [-o yaml|json] [--namespace NAMESPACE] [-
 Prints what berth operator would make of a Network of operator.openshift.io/v1, or of its spec alone: every object, and what
 is wrong with it. FILE is YAML or JSON; - is standard input. No cluster is asked.
 
-  -o yaml                 objects on standard output, issues on standard error    the default
-  -o json                 one document: issues, dhcpDaemon, whereabouts, objects
+  -o, --output FORMAT     yaml: objects on standard output, issues on standard error;
+                          json: one document of issues, dhcpDaemon, whereabouts, objects   yaml
   --namespace NAMESPACE   of the workloads                                        ${DEFAULTS.namespace}
   --image IMAGE           of the workloads                                        ${DEFAULTS.image}
 

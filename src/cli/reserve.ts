@@ -19,6 +19,10 @@ Keeps an address of a pool from pods. Says what it would do; --yes does it. Rese
   --expires WHEN       for how long (30m, 12h, 90d) or until when (2030-01-31)   until it is released
   --yes                do it
 ${CHOICE_HELP}${SOURCE_HELP}
+Examples:
+  berth reserve 10.0.0.9 --reason "printer on floor 2" --yes
+  berth reserve 10.0.0.9 --reason "until the move" --expires 2030-01-31 --yes
+
 Exit codes: 0 done, or it could be done; 1 refused or failed, with the reason; 2 wrong usage.
 `;
 

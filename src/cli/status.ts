@@ -5,10 +5,24 @@ import { readJournal } from "../agent/journal-file.ts";
 import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.ts";
 import { journalStatus, type Status } from "../agent/status.ts";
 import { harmless } from "./colour.ts";
-import { short } from "./output.ts";
+import { printHelp, short } from "./output.ts";
 import { renderTable } from "./table.ts";
+import { showPage, WATCH_HELP, WATCH_OPTIONS } from "./watch.ts";
+
+const HELP = `usage: berth status [OPTIONS]
+
+What the agent of this node does, holds and owes, and which calls failed lately. Without an agent: what it still owes.
+
+  --socket PATH        the agent             ${DEFAULT_SOCKET}
+  --state-dir DIR      where its journal is  ${DEFAULT_STATE_DIR}
+  -o, --output FORMAT  table or json         table
+${WATCH_HELP}
+Exit codes: 0 done; 1 no agent answers; 2 wrong usage.
+`;
 
 const OPTIONS = {
+  ...WATCH_OPTIONS,
+  help: { type: "boolean", default: false },
   socket: { type: "string", default: DEFAULT_SOCKET },
   "state-dir": { type: "string", default: DEFAULT_STATE_DIR },
   output: { type: "string", short: "o", default: "table" },
@@ -19,16 +33,24 @@ const TIMEOUT = 5_000;
 /** `berth status`: what the agent does; without an agent what it still owes. */
 export async function runStatus(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
+  if (values.help) return printHelp(HELP);
   const json = values.output === "json";
   if (!json && values.output !== "table") {
     process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
     return 2;
   }
+  return showPage(() => page(values, json), values.watch);
+}
+
+/** What the agent says; without one the exit code, with what is owed shown. */
+async function page(
+  values: { readonly socket: string; readonly "state-dir": string },
+  json: boolean,
+): Promise<string | number> {
   const reply = await ask(values.socket, { plugin: "status", timeout: TIMEOUT, env: {}, stdin: "" });
   if (reply.ok) {
     const status: Status = JSON.parse(reply.value.stdout);
-    process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : render(status));
-    return 0;
+    return json ? `${JSON.stringify(status, null, 2)}\n` : render(status);
   }
   process.stderr.write(`berth: no agent answers at ${values.socket}: ${reply.error}\n`);
   const owed = readOwed(journalPath(values["state-dir"]));

@@ -47,6 +47,16 @@ test("colours on a terminal, none with NO_COLOR", async () => {
   expect(plain.screen()).not.toContain("\x1b[");
 });
 
+test("progress of long work on a terminal, and gone when it is done; none elsewhere", async () => {
+  const to = ["migrate", "--to-database", join(host.folder, "copy.db"), "--yes"];
+  const copy = onTerminal(to);
+  await copy.until(/8 are in the new store, 0 are missing/);
+  expect(await copy.child.exited).toBe(0);
+  expect(copy.screen().replaceAll("\r\x1b[K", "|")).toMatch(/\|0 of \d attachments copied\|/);
+  const plain = host.run(...to, "--database", host.database);
+  expect(plain.stderr).not.toContain("attachments copied");
+});
+
 test("--watch shows a change in place, and ends well on Ctrl-C", async () => {
   const watch = onTerminal(["pools", "--watch"]);
   await watch.until(/10\.56\.0\.0\/24 +254 +4 /);

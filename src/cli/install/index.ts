@@ -19,6 +19,7 @@ Puts the plugins, the executable, the agent's settings and its systemd units in 
   --remove           take it away again; plugins of the same names that were there before come back
 
 Running processes go on with the files that they have. Addresses stay in the stores.
+Exit codes: 0 done; 1 a path could not be written, with the reason; 2 wrong usage.
 `;
 
 const OPTIONS = {
