@@ -205,23 +205,24 @@ export function peopleRoles(): readonly Manifest[] {
   return [role("berth-viewer", VIEWER), role("berth-editor", EDITOR)];
 }
 
-/** On OpenShift the parts that use folders of the host need a constraint that allows it. */
+/**
+ * On OpenShift the parts that use folders of the host need a constraint that allows it, and the others one that lets them keep the
+ * user of the image; both come with OpenShift (nonroot-v2 since 4.11).
+ */
 export function openshift({ namespace }: Context): readonly Manifest[] {
-  const name = "berth-privileged";
   const rbac = "rbac.authorization.k8s.io";
-  const use = rule("security.openshift.io", "securitycontextconstraints", ["use"], ["privileged"]);
-  const subjects = ["berth-agent", "berth-dhcp-daemon"].map((account) => {
-    return { kind: "ServiceAccount", name: account, namespace };
-  });
-  const metadata = { name, namespace };
+  const allow = (constraint: string, name: string, parts: readonly string[]): readonly Manifest[] => {
+    const use = rule("security.openshift.io", "securitycontextconstraints", ["use"], [constraint]);
+    const subjects = parts.map((part) => ({ kind: "ServiceAccount", name: `berth-${part}`, namespace }));
+    const metadata = { name, namespace };
+    const roleRef = { apiGroup: rbac, kind: "Role", name };
+    return [
+      { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules: [use] },
+      { apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata: { ...metadata }, roleRef, subjects },
+    ];
+  };
   return [
-    { apiVersion: `${rbac}/v1`, kind: "Role", metadata, rules: [use] },
-    {
-      apiVersion: `${rbac}/v1`,
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: rbac, kind: "Role", name },
-      subjects,
-    },
+    ...allow("privileged", "berth-privileged", ["agent", "dhcp-daemon"]),
+    ...allow("nonroot-v2", "berth-nonroot", ["reconciler", "controller", "operator", "webhook", "ui"]),
   ];
 }
