@@ -60,6 +60,8 @@ export type ControllerPlan = {
 export const ACCEPTED = "SliceSizeAccepted";
 /** Milliseconds after which a pool that no attachment wants any more is closed: one that is written anew goes on as it was. */
 export const UNWANTED = 10_000;
+/** Milliseconds for which nodes have the time to return their slices, so that the size can change. */
+const LONGEST_DRAIN = 60_000;
 /** Milliseconds after which a wish that nobody can fulfil is struck out; a node that still waits tells it again. */
 const STALE_WISH = 10 * 60_000;
 
@@ -97,7 +99,10 @@ export function planController(world: World, gone: number): ControllerPlan {
     const size = sizeOf(pool, group, isGiven, world, tales);
     const sized = { ...pool, prefix: size.prefix, slices: size.isNew ? [] : pool.slices };
     const around = { ...world, pools: [...pools.values()], isGone };
-    const isOpen = !size.isDraining;
+    // A node that is down returns nothing; the others must not wait for it.
+    const isStuck = world.lasts(`draining ${pool.name}`, size.isDraining, LONGEST_DRAIN);
+    const isDraining = size.isDraining && !isStuck;
+    const isOpen = !isDraining;
     const { slices, answered, takenBack, isWaiting } = serve(sized, group, isOpen, around, tales);
     pools.set(pool.name, { ...sized, slices });
     waits ||= isWaiting;
@@ -105,8 +110,8 @@ export function planController(world: World, gone: number): ControllerPlan {
     const after = {
       slices: slices.map(asEntry),
       prefix: size.prefix,
-      isClosing: isOver || size.isDraining,
-      conditions: conditionsOf(pool, size.refusal, world),
+      isClosing: isOver || isDraining,
+      conditions: conditionsOf(pool, isStuck ? stuckOn(pool) : size.refusal, world),
       takenBack,
     };
     if (differs(pool, slices, after)) steps.push({ kind: "slices", pool, after });
@@ -137,6 +142,11 @@ function creations(groups: readonly Group[], get: (name: string) => SlicePool | 
     steps.push({ kind: "create", name, wish });
   }
   return steps;
+}
+
+function stuckOn({ range, prefix, slices }: SlicePool): string {
+  const nodes = [...new Set(slices.map(({ node }) => node))].slice(0, 3).join(", ");
+  return `slices of ${formatCidr(range)} stay /${prefix}, since ${nodes} did not return what is given out`;
 }
 
 type Size = {

@@ -122,6 +122,23 @@ describe("attachments that change", () => {
     expect(shown(await cluster.add("node-b", "p3", { ...NET, prefix: 27 }))).toBe("10.5.0.1");
     expect(shown(await cluster.add("node-a", "p4", { ...NET, prefix: 27 }))).toBe("10.5.0.33");
   });
+
+  test("a node that is down keeps others waiting for another size only for a while", async () => {
+    const cluster = lab();
+    await cluster.add("node-a", "p1", NET);
+    await cluster.del("node-a", "p1");
+    await cluster.clock.advance(2_000);
+    cluster.kill("node-a");
+    await cluster.edit("net", { ...IPAM, node_slice_size: "/27" });
+    await cluster.clock.advance(5_000);
+    const want = { ...NET, prefix: 27 };
+    expect(shown(await cluster.add("node-b", "p2", want))).toBe("store_no_slice");
+    await cluster.clock.advance(120_000);
+    expect(shown(await cluster.add("node-b", "p2", want))).toBe("10.5.0.17");
+    expect(cluster.slicePools()[0]?.object.status?.conditions).toMatchObject([
+      { type: ACCEPTED, status: "False" },
+    ]);
+  });
 });
 
 describe("processes that end", () => {
