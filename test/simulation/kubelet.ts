@@ -29,6 +29,10 @@ export class Kubelet {
   readonly #workers = new Map<string, Worker>();
   readonly #cleaning = new Map<Sandbox, Promise<void>>();
   readonly #go: GoPlugin | undefined;
+  /** ADDs and DELs under way, and who waits for their end. */
+  #calls = 0;
+  #idle: (() => void) | undefined;
+  #collecting: Promise<void> | undefined;
 
   constructor(machine: Machine, world: World, process: Process) {
     this.#machine = machine;
@@ -98,7 +102,7 @@ export class Kubelet {
       }
       const attachment: Attachment = { ifname: `net${index + 1}`, network: name, stdin: netconf(network) };
       sandbox.attachments.push(attachment);
-      const ips = await this.#add(sandbox, attachment, network);
+      const ips = await this.#outsideGc(() => this.#add(sandbox, attachment, network));
       if (!ips) return this.#giveUp(sandbox);
       this.#begin(sandbox, attachment, network, ips);
     }
@@ -151,21 +155,39 @@ export class Kubelet {
     const attachment = sandbox?.attachments[0];
     if (!sandbox || !attachment) return;
     this.#world.trace(() => `${this.name}: late DEL ${sandbox.podref} in ${sandbox.id}`);
-    void this.#del(sandbox, attachment);
+    void this.#outsideGc(() => this.#del(sandbox, attachment));
   }
 
-  /** CNI GC of a network: the runtime names the attachments that live or still await their DEL. */
+  /**
+   * CNI GC of a network: the runtime names the attachments that live or still await their DEL. While it runs there is no ADD or
+   * DEL (CNI specification 1.1, "Lifecycle & Ordering").
+   */
   async collect(network: Network): Promise<void> {
-    if (this.#go) return;
+    if (this.#go || this.#collecting) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#collecting = promise;
+    if (this.#calls > 0)
+      await new Promise<void>((idle) => {
+        this.#idle = idle;
+      });
     const valid = [...this.#machine.sandboxes].flatMap(({ id, attachments }) =>
       attachments
         .filter((one) => one.network === network.name)
         .map(({ ifname }) => ({ containerID: id, ifname })),
     );
-    await this.#machine.call(
-      networkFrame("GC", network, { "cni.dev/valid-attachments": valid }),
-      () => false,
-    );
+    await this.#call(networkFrame("GC", network, { "cni.dev/valid-attachments": valid }));
+    this.#collecting = undefined;
+    resolve();
+  }
+
+  /** Carries out an ADD or DEL when no GC is under way. */
+  async #outsideGc<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#collecting) await this.#collecting;
+    this.#calls++;
+    const result = await work();
+    this.#calls--;
+    if (this.#calls === 0) this.#idle?.();
+    return result;
   }
 
   /** Asks for everything that lives here whether it is as it should be, and for what is gone; says what is wrong. */
@@ -201,7 +223,7 @@ export class Kubelet {
   async check(sandbox: Sandbox, attachment: Attachment, mustKnow: boolean): Promise<string | undefined> {
     const { result, ifname } = attachment;
     if (result === undefined) return undefined; // its ADD did not end
-    const wasAlive = !sandbox.dead;
+    const wasAlive = !sandbox.dead && !this.#world.ledger.isDamaged(sandbox.id, ifname);
     // A disk that lied may have forgotten the DEL.
     const wasGone =
       sandbox.cleaned && !this.#machine.owes(sandbox.id, ifname) && !this.#world.liars.has(this.name);
@@ -233,13 +255,14 @@ export class Kubelet {
 
   async #cleanUp(sandbox: Sandbox): Promise<void> {
     for (const attachment of [...sandbox.attachments].reverse()) {
-      for (let pause = 500; !(await this.#del(sandbox, attachment)); pause = Math.min(10_000, pause * 2)) {
+      const del = () => this.#outsideGc(() => this.#del(sandbox, attachment));
+      for (let pause = 500; !(await del()); pause = Math.min(10_000, pause * 2)) {
         await sleep(this.clock, pause * (0.5 + this.#world.time.random()));
       }
       // Runtimes repeat DELs as they like.
       if (this.#world.time.random() < 0.1) {
         this.#world.cover("repeated DEL");
-        if (!(await this.#del(sandbox, attachment))) this.#world.cover("repeated DEL fails");
+        if (!(await del())) this.#world.cover("repeated DEL fails");
       }
     }
     sandbox.cleaned = true;
@@ -257,7 +280,9 @@ export class Kubelet {
     const timeout = sleep(this.clock, patience).then(() => undefined);
     const reply = await this.#process.live(Promise.race([call, timeout]));
     if (!reply) {
+      // Its process lives on, and may write after the DEL.
       isGone = true;
+      this.#world.strays.add(sandbox.id);
       this.#world.cover("runtime gives up");
       return undefined;
     }

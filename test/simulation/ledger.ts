@@ -101,6 +101,12 @@ export class Ledger {
     return this.#byEntry.get(`${pool}/${offset}`).length > 0;
   }
 
+  /** Whether Go whereabouts has spoilt the records of an interface. */
+  isDamaged(sandbox: string, ifname: string): boolean {
+    const holdings = this.#bySandbox.get(`${sandbox}/${ifname}`) ?? [];
+    return holdings.some((holding) => this.#damaged.has(placeOf(holding)));
+  }
+
   /** Interfaces that live and that the API server does not know: none once everything has come to rest. */
   unrecorded(): string[] {
     const left: string[] = [];
