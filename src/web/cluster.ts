@@ -1,5 +1,6 @@
 import type { Claim } from "../allocation/claim.ts";
-import type { Clock } from "../clock.ts";
+import { podRef } from "../allocation/owner.ts";
+import type { Clock, Timer } from "../clock.ts";
 import type { KubeClient } from "../kube/api.ts";
 import { ATTACHMENTS, EVENTS, PODS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
@@ -10,16 +11,23 @@ import { newest, noticeOf } from "./notices.ts";
 
 /** How long the first reading may take, in milliseconds; what is not there by then comes with a later change. */
 const PATIENCE = 5_000;
+/** The addresses of a pod that has just ended are on their way back; milliseconds. */
+const GRACE = 300_000;
 
 /** What a cluster knows besides the claims: the networks of its attachments, which pods there are, and what Berth warned of. */
 export class ClusterFacts implements Facts {
   readonly #client: KubeClient;
+  readonly #clock: Clock;
+  /** Pods that have ended within the grace time, and when, by `namespace/name`, oldest first. */
+  readonly #ended = new Map<string, number>();
+  #after: Timer | undefined;
   readonly #attachments;
   readonly #pods;
   readonly #events;
 
   constructor(client: KubeClient, clock: Clock, log: Log) {
     this.#client = client;
+    this.#clock = clock;
     this.#attachments = new WatchCache({ client, clock, log, resource: ATTACHMENTS, project: networksOf });
     const project = ({ metadata }: { metadata: { uid?: string } }) => metadata.uid ?? "";
     this.#pods = new WatchCache({ client, clock, log, resource: PODS, metadataOnly: true, project });
@@ -52,9 +60,27 @@ export class ClusterFacts implements Facts {
     return newest([...this.#events.values()]);
   }
 
-  onChange(told: (what: "networks" | "notices") => void): void {
-    this.#attachments.onChange(() => told("networks"));
+  onChange(told: (what: "everything" | "notices") => void): void {
+    this.#attachments.onChange(() => told("everything"));
     this.#events.onChange(() => told("notices"));
+    this.#pods.onChange(({ type, name }) => {
+      if (type === "deleted") this.#noteEnd(`${name.namespace}/${name.name}`, told);
+    });
+  }
+
+  /** Once the grace time is over its addresses are looked at again. */
+  #noteEnd(pod: string, told: (what: "everything") => void): void {
+    const now = this.#clock.elapsed();
+    this.#ended.delete(pod);
+    this.#ended.set(pod, now);
+    for (const [earlier, at] of this.#ended) {
+      if (now - at < GRACE) break;
+      this.#ended.delete(earlier);
+    }
+    this.#after ??= this.#clock.after(GRACE, () => {
+      this.#after = undefined;
+      told("everything");
+    });
   }
 
   /** Only a full list of pods proves that one is gone; a pod of the same name with another uid is another pod. */
@@ -64,7 +90,14 @@ export class ClusterFacts implements Facts {
     return uid === undefined || (pod.uid !== undefined && uid !== "" && uid !== pod.uid);
   };
 
+  /** Gone, and for so long that its addresses should be back. */
+  isStranded = (claim: Claim): boolean => {
+    const ended = this.#ended.get(podRef(claim.owner.pod));
+    return this.isGone(claim) && (ended === undefined || this.#clock.elapsed() - ended >= GRACE);
+  };
+
   async stop(): Promise<void> {
+    this.#after?.cancel();
     await Promise.all([this.#attachments.stop(), this.#pods.stop(), this.#events.stop()]);
     this.#client.close();
   }

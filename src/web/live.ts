@@ -17,8 +17,10 @@ export type Facts = {
   readonly isGone?: (claim: Claim) => boolean;
   /** What was warned of, the newest first. */
   readonly notices?: () => readonly Notice[];
-  /** Calls back whenever networks or notices have changed. */
-  readonly onChange?: (told: (what: "networks" | "notices") => void) => void;
+  /** Whether it has been gone for so long that its addresses should be back. */
+  readonly isStranded?: (claim: Claim) => boolean;
+  /** Calls back whenever the notices alone, or anything else, may have changed. */
+  readonly onChange?: (told: (what: "everything" | "notices") => void) => void;
 };
 
 /** How often the store is asked whether anything has changed, in milliseconds. */
@@ -47,7 +49,7 @@ export class Live {
   #wholeTook = 0;
   #trouble: string | undefined;
   /** What has changed besides the store. */
-  readonly #stale = new Set<"networks" | "notices">();
+  readonly #stale = new Set<"everything" | "notices">();
 
   constructor(store: Store, facts: Facts, clock: Clock) {
     this.#store = store;
@@ -96,7 +98,7 @@ export class Live {
   }
 
   async #read(): Promise<void> {
-    if (this.#stale.delete("networks")) this.#seen = undefined;
+    if (this.#stale.delete("everything")) this.#seen = undefined;
     else if (this.#stale.delete("notices"))
       this.#take(this.#snapshot.with(String(++this.#reads), [], await this.#facts.networks()));
     const revision = await this.#store.revision?.();
@@ -138,7 +140,9 @@ export class Live {
     const networks = await this.#facts.networks();
     this.#partialSince = undefined;
     this.#wholeTook = this.#clock.elapsed() - started;
-    this.#take(Snapshot.of(String(++this.#reads), parts.value, networks, this.#clock.now()));
+    const isStranded = this.#facts.isStranded ?? (() => false);
+    const known = { networks, isStranded, now: this.#clock.now() };
+    this.#take(Snapshot.of(String(++this.#reads), parts.value, known));
     return true;
   }
 

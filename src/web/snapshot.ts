@@ -10,9 +10,17 @@ import { type Cidr, lastOf } from "../ip/cidr.ts";
 import { countOf } from "../ip/interval.ts";
 import type { PoolUsage } from "../store/store.ts";
 import type { PoolSummary } from "./api.ts";
+import { strandedIn } from "./stranded.ts";
 
 /** A pool and what is held of it, ascending by address. */
 export type PoolPart = { readonly usage: PoolUsage; readonly claims: readonly Claim[] };
+
+/** What is known besides the claims; `now` in milliseconds since 1970. */
+export type Known = {
+  readonly networks: readonly Network[];
+  readonly isStranded: (claim: Claim) => boolean;
+  readonly now: number;
+};
 
 /** One pool as it was read. */
 export type PoolState = {
@@ -47,12 +55,7 @@ export class Snapshot {
   }
 
   /** From everything at one moment. */
-  static of(
-    revision: string,
-    parts: readonly PoolPart[],
-    networks: readonly Network[],
-    now: number,
-  ): Snapshot {
+  static of(revision: string, parts: readonly PoolPart[], { networks, isStranded, now }: Known): Snapshot {
     const states = parts.map(({ usage, claims }) => stateOf(usage, claims, networks));
     const claims = parts.flatMap((part) => part.claims);
     const pods = new Set<string>();
@@ -65,7 +68,10 @@ export class Snapshot {
     return new Snapshot({
       revision,
       pools: new Map(states.map((state) => [state.summary.id, state])),
-      findings: findingsOf({ claims, pools: parts.map(({ usage }) => usage), networks, now }),
+      findings: [
+        ...findingsOf({ claims, pools: parts.map(({ usage }) => usage), networks, now }),
+        ...strandedIn(parts, isStranded),
+      ],
       pods: pods.size,
       nodes: nodes.size,
     });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { Claim } from "../../src/allocation/claim.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Client } from "../../src/kube/client.ts";
 import { EventRecorder } from "../../src/kube/events.ts";
@@ -35,6 +36,12 @@ describe("in a cluster", () => {
   };
   const ask = async (path: string) => {
     return Object(await (await fetch(new URL(path, ui.url), { headers: KEY })).json());
+  };
+
+  /** As the page sees it. */
+  const isGone = (pod: string) => {
+    const { owner } = acquire("10.0.0.0/24", { pod });
+    return facts.isGone({ owner } as Claim);
   };
 
   beforeEach(async () => {
@@ -76,6 +83,25 @@ describe("in a cluster", () => {
         hint: expect.stringContaining("berth explain"),
       }),
     ]);
+  });
+
+  test("pods that are gone and still hold addresses are a problem; one that has just ended is none yet", async () => {
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "ends", namespace: "default" }, spec: {} };
+    double.seed(pod);
+    await until("the pod is seen", () => !isGone("ends"));
+    await writer(acquire("10.0.0.0/24", { pod: "ends" }), acquire("10.0.0.0/24", { pod: "gone" }));
+    const problems = async (): Promise<string[]> => {
+      return (await ask("/api/overview")).findings.map(({ message }: { message: string }) => message);
+    };
+    const gone = "pods that are gone hold an address of 10.0.0.0/24: 10.0.0.2 (default/gone)";
+    await until("told", async () => (await problems()).includes(gone));
+    await client("x").delete(PODS, { name: "ends", namespace: "default" });
+    await until("the end is seen", () => isGone("ends"));
+    await writer(acquire("10.0.0.0/24", { pod: "another" }));
+    await until("told again", async () =>
+      (await problems()).some((text) => text.includes("default/another")),
+    );
+    expect((await problems()).join()).not.toContain("default/ends");
   });
 
   test("pools that share addresses show what the other one holds", async () => {
