@@ -78,6 +78,19 @@ export type Failure = {
   readonly hint: string;
 };
 
+/** An acquisition under way, however many times it starts over. */
+export type Attempt = {
+  readonly since: number;
+  /** Absent: tries without end. */
+  readonly deadline?: number;
+  /** How often it had to start over: NAK, conflict, answer not acceptable. */
+  readonly restarts: number;
+  /** The last reason why it did not end yet. */
+  readonly failure?: Failure;
+  /** The address to ask for, if the server will. */
+  readonly wish?: Address;
+};
+
 /** The states of RFC 2131 figure 5 and their like in DHCPv6, for people and metrics. */
 export type PhaseName =
   | "idle"

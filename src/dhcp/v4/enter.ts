@@ -1,10 +1,20 @@
 import { type Address, formatAddress } from "../../ip/address.ts";
 import { type Lease, sameConfiguration } from "../lease.ts";
-import { after, clamped, earliest, type Failure, intended, into, log, type Moment } from "../machine.ts";
+import {
+  type Attempt,
+  after,
+  clamped,
+  earliest,
+  type Failure,
+  intended,
+  into,
+  log,
+  type Moment,
+} from "../machine.ts";
 import type { Message } from "./message.ts";
 import { readLease } from "./read-lease.ts";
 import { decline, discover, requestAgain, requestMore, requestOffer } from "./requests.ts";
-import type { Attempt, ClientConfig, ClientEffect, ClientStep, Exchange, Offer, Phase } from "./state.ts";
+import type { ClientConfig, ClientEffect, ClientStep, Exchange, Offer, Phase } from "./state.ts";
 import { backoff, readTimes, renewalWait } from "./times.ts";
 
 /** The ways into each state of RFC 2131 figure 5: what is sent then, and when the client wakes next. */

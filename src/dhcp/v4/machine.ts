@@ -1,6 +1,7 @@
-import { formatAddress, sameAddress } from "../../ip/address.ts";
+import { formatAddress } from "../../ip/address.ts";
+import { holding, stepOf } from "../client.ts";
 import type { Lease } from "../lease.ts";
-import { after, type Failure, into, log, type Moment, type Random, unchanged } from "../machine.ts";
+import { after, type Failure, into, log, type Moment, unchanged } from "../machine.ts";
 import {
   ask,
   bind,
@@ -17,9 +18,10 @@ import {
   select,
   selectAgain,
 } from "./enter.ts";
+import type { Message } from "./message.ts";
 import { receive } from "./receive.ts";
 import { release } from "./requests.ts";
-import type { ClientConfig, ClientEvent, ClientState, ClientStep } from "./state.ts";
+import type { ClientConfig, ClientState, ClientStep, Phase, Send } from "./state.ts";
 
 /** After so many DISCOVERs with nothing but unusable offers it is the network's configuration that is wrong. */
 const PATIENCE_WITH_OFFERS = 3;
@@ -31,35 +33,22 @@ export function newClient(config: ClientConfig): ClientState {
 
 /** A client that holds a lease from before. */
 export function boundClient(config: ClientConfig, lease: Lease): ClientState {
-  const { renewAt } = lease.times;
-  return { config, phase: { name: "bound", lease }, ...(renewAt !== undefined && { wakeAt: renewAt }) };
+  return holding(config, lease);
 }
 
 /** The DHCPv4 client (RFC 2131 section 4.4): see `Step`. */
-export function step(state: ClientState, event: ClientEvent, now: number, random: Random): ClientStep {
-  const at: Moment = { now, random };
-  const { config } = state;
-  switch (event.kind) {
-    case "start":
-      return select(config, newAttempt(config, now, leaseOf(state)?.address.address), at);
-    case "reboot":
-      return reboot(config, event.lease, at);
-    case "packet":
-      return receive(state, event.message, event.from, at);
-    case "timer":
-      return state.wakeAt !== undefined && now >= state.wakeAt ? onTimer(state, at) : unchanged(state);
-    case "probed":
-      return onProbed(state, event.address, event.conflict, at);
-    case "conflict":
-      return onConflict(state, event.address, at);
-    case "linkUp":
-      return onLinkUp(state, at);
-    case "renew":
-      return onRenew(state, at);
-    case "release":
-      return onRelease(state, at);
-  }
-}
+export const step = stepOf<ClientConfig, Phase, Message, Send>({
+  select,
+  newAttempt,
+  bind,
+  refuse,
+  reboot,
+  keep,
+  renew: (config, lease, at) => ask(config, lease, "renewing", at),
+  release: onRelease,
+  wake: onTimer,
+  receive,
+});
 
 function onTimer(state: ClientState, at: Moment): ClientStep {
   const { config, phase } = state;
@@ -101,35 +90,6 @@ function onTimer(state: ClientState, at: Moment): ClientStep {
   }
 }
 
-function onProbed(state: ClientState, address: Lease["server"], conflict: boolean, at: Moment): ClientStep {
-  const { config, phase } = state;
-  if (phase.name !== "checking" || !sameAddress(phase.lease.address.address, address))
-    return unchanged(state);
-  return conflict ? refuse(config, phase.lease, phase.attempt, at) : bind(config, phase.lease, at);
-}
-
-function onConflict(state: ClientState, address: Lease["server"], at: Moment): ClientStep {
-  const lease = heldBy(state);
-  if (lease === undefined || !sameAddress(lease.address.address, address)) return unchanged(state);
-  const attempt = { since: at.now, restarts: 0 };
-  return after([{ kind: "lost", lease, reason: "conflict" }], refuse(state.config, lease, attempt, at));
-}
-
-/** The network may be another one: have the lease confirmed, or ask at once. */
-function onLinkUp(state: ClientState, at: Moment): ClientStep {
-  const { config, phase } = state;
-  const lease = heldBy(state);
-  if (lease !== undefined) return reboot(config, lease, at);
-  return phase.name === "selecting" ? select(config, phase.attempt, at) : unchanged(state);
-}
-
-function onRenew(state: ClientState, at: Moment): ClientStep {
-  const lease = heldBy(state);
-  if (lease === undefined || state.phase.name === "rebooting") return unchanged(state);
-  const { renewAt = Number.POSITIVE_INFINITY } = lease.times;
-  return at.now >= renewAt ? keep(state.config, lease, at) : ask(state.config, lease, "renewing", at);
-}
-
 function onRelease(state: ClientState, at: Moment): ClientStep {
   const { config, phase } = state;
   const lease = leaseOf(state);
@@ -143,9 +103,4 @@ function onRelease(state: ClientState, at: Moment): ClientStep {
 /** The lease that a server has given to us, whether the interface carries it yet or not. */
 function leaseOf({ phase }: ClientState): Lease | undefined {
   return "lease" in phase ? phase.lease : undefined;
-}
-
-/** The lease that the interface carries. */
-function heldBy(state: ClientState): Lease | undefined {
-  return state.phase.name === "checking" ? undefined : leaseOf(state);
 }

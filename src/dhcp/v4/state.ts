@@ -1,6 +1,6 @@
 import type { Address } from "../../ip/address.ts";
 import type { Lease } from "../lease.ts";
-import type { Effect, Event, Failure, State, Step } from "../machine.ts";
+import type { Attempt, Effect, Event, State, Step } from "../machine.ts";
 import type { Message } from "./message.ts";
 
 /** How long the client waits and for how long it tries. All in milliseconds. */
@@ -40,19 +40,6 @@ export type Exchange = {
   /** How many have been sent. */
   readonly sent: number;
   readonly since: number;
-};
-
-/** An acquisition under way, however many times it starts over. */
-export type Attempt = {
-  readonly since: number;
-  /** Absent: tries without end. */
-  readonly deadline?: number;
-  /** How often it had to start over: NAK, conflict, answer not acceptable. */
-  readonly restarts: number;
-  /** The last reason why it did not end yet. */
-  readonly failure?: Failure;
-  /** The address to ask for, if the server will (option 50). */
-  readonly wish?: Address;
 };
 
 /** An offer that is good enough to ask for. */

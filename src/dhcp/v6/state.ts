@@ -1,7 +1,7 @@
 import type { Address } from "../../ip/address.ts";
 import type { InterfaceAddress } from "../../ip/cidr.ts";
 import type { Lease } from "../lease.ts";
-import type { Effect, Event, Failure, State, Step } from "../machine.ts";
+import type { Attempt as CommonAttempt, Effect, Event, State, Step } from "../machine.ts";
 import type { Message } from "./message.ts";
 
 /** How long the client waits and for how long it tries. All in milliseconds. */
@@ -45,20 +45,8 @@ export type Exchange = {
   readonly wait: number;
 };
 
-/** An acquisition under way, however many times it starts over. */
-export type Attempt = {
-  readonly since: number;
-  /** Absent: tries without end. */
-  readonly deadline?: number;
-  /** How often it had to start over. */
-  readonly restarts: number;
-  /** The last reason why it did not end yet. */
-  readonly failure?: Failure;
-  /** The address to ask for, if the server will. */
-  readonly wish?: Address;
-  /** SOL_MAX_RT as a server states it (RFC 8415 section 21.24). */
-  readonly longestWait?: number;
-};
+/** SOL_MAX_RT as a server states it (RFC 8415 section 21.24) goes with the attempt. */
+export type Attempt = CommonAttempt & { readonly longestWait?: number };
 
 /** What a server offers. */
 export type Advert = {
