@@ -162,6 +162,7 @@ export class Agent {
       journalDepth: () => journal.depth(),
       pools: () => this.#poolGauges(),
     });
+    metrics.observeSlices(() => this.#stores.slices());
     this.#listener = listen(endpoint, this.#server.handler);
     this.#watch = clock.after(WATCH, () => this.#watchSocket());
     this.#pages = this.#servePages();

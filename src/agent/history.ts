@@ -203,7 +203,7 @@ export class History {
 
 /** A store whose commits are taken down. */
 export function recorded(store: Store, history: History): Store {
-  const { revision, notes, flush } = store;
+  const { revision, notes, flush, slices, sliceFigures, tellPod } = store;
   return {
     name: store.name,
     ...(store.parallel && { parallel: true }),
@@ -218,6 +218,9 @@ export function recorded(store: Store, history: History): Store {
     ...(revision && { revision: () => revision.call(store) }),
     ...(notes && { notes: () => notes.call(store) }),
     ...(flush && { flush: () => flush.call(store) }),
+    ...(slices && { slices: () => slices.call(store) }),
+    ...(sliceFigures && { sliceFigures: () => sliceFigures.call(store) }),
+    ...(tellPod && { tellPod: (pod, why) => tellPod.call(store, pod, why) }),
     close: () => store.close(),
   };
 }

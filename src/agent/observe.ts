@@ -1,4 +1,5 @@
 import { version } from "../../package.json";
+import type { SliceFigures } from "../store/store.ts";
 import { type Counter, type Histogram, Registry } from "./metrics.ts";
 
 const VERBS = new Set(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"]);
@@ -16,6 +17,9 @@ export type Gauges = {
     readonly [store: string, network: string, range: string, total: number, used: number]
   >;
 };
+
+/** What the node has of slices, by store. */
+export type SliceGauges = () => Iterable<{ readonly store: string; readonly figures: SliceFigures }>;
 
 /** What the agent counts. Names and units by the conventions of Prometheus; docs/agent.md lists them. */
 export class AgentMetrics {
@@ -80,6 +84,57 @@ export class AgentMetrics {
           [[store, network, range, "used"], used],
           [[store, network, range, "free"], total - used],
         ]),
+    );
+  }
+
+  /** Read at each scrape; nothing is shown where no network has slices. */
+  observeSlices(read: SliceGauges): void {
+    const { registry } = this;
+    const each = (of: (figures: SliceFigures) => [string[], number][]) => () =>
+      [...read()].flatMap(({ store, figures }) =>
+        of(figures).map(([labels, value]): [string[], number] => [[store, ...labels], value]),
+      );
+    registry.gauge(
+      "berth_slices_held",
+      "Slices that this node has of a NodeSlicePool.",
+      ["store", "pool"],
+      each(({ uses }) => uses.map(({ pool, slices }) => [[pool], slices.length])),
+    );
+    registry.gauge(
+      "berth_slice_addresses",
+      "Addresses of this node's slices of a NodeSlicePool, total, used and free.",
+      ["store", "pool", "state"],
+      each(({ uses }) =>
+        uses.flatMap(({ pool, total, used }): [string[], number][] => [
+          [[pool, "total"], Number(total)],
+          [[pool, "used"], Number(used)],
+          [[pool, "free"], Number(total - used)],
+        ]),
+      ),
+    );
+    registry.gauge(
+      "berth_slices_exhausted",
+      "ADDs since the agent's start that found the slices full, and no further one to be cut.",
+      ["store", "pool"],
+      each(({ exhausted }) => [...exhausted].map(([pool, count]) => [[pool], count])),
+    );
+    registry.gauge(
+      "berth_slice_conflicts",
+      "Addresses of this node's slices that others took after they had been given, since the agent's start.",
+      ["store"],
+      each(({ conflicts }) => [[[], conflicts]]),
+    );
+    registry.gauge(
+      "berth_slice_writes_waiting",
+      "Addresses of this node's slices that the API server does not yet know of.",
+      ["store"],
+      each(({ waiting }) => [[[], waiting]]),
+    );
+    registry.gauge(
+      "berth_slice_write_lag_seconds",
+      "How long the oldest of them has waited.",
+      ["store"],
+      each(({ lag }) => [[[], lag / 1000]]),
     );
   }
 

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { StoreChoice } from "../config/index.ts";
 import { err, ok, type Result } from "../result.ts";
-import type { PoolUsage, Store, StoreError } from "../store/store.ts";
+import type { PoolUsage, SliceFigures, Store, StoreError } from "../store/store.ts";
 import { Batching, type Caller } from "./batching.ts";
 
 /** More databases than this on one node is nobody's intention; the one that was idle for longest is closed. */
@@ -61,6 +61,14 @@ export class Stores {
         return { store: store.name, pools, notes: store.notes?.() ?? [] };
       }),
     );
+  }
+
+  /** What this node has of slices, store by store. */
+  slices(): { readonly store: string; readonly figures: SliceFigures }[] {
+    return [...this.#entries.values()].flatMap(({ open }) => {
+      const figures = open?.store.sliceFigures?.();
+      return open && figures ? [{ store: open.store.name, figures }] : [];
+    });
   }
 
   /** Opens a store before anybody needs it. */

@@ -19,6 +19,22 @@ export function usableOf(slice: Cidr, free: readonly Interval[]): Interval[] {
   return intersect({ first: slice.base + 1n, last: lastOf(slice) - 1n }, free);
 }
 
+/** How many slices have anything to hand out. The cost depends on the number of intervals. */
+export function slicesIn({ network, prefix, free }: SliceSpace): bigint {
+  const size = 1n << BigInt(bitsOf(network.family) - prefix);
+  let count = 0n;
+  let next = 0n; // the first slice that is not counted yet
+  for (const { first, last } of free) {
+    const from = (first - network.base) / size;
+    const to = (last - network.base) / size;
+    const start = from > next ? from : next;
+    if (to < start) continue;
+    count += to - start + 1n;
+    next = to + 1n;
+  }
+  return count;
+}
+
 /**
  * The lowest slice that has an address to hand out and touches nothing of `taken` (ascending and disjoint). Slices are
  * never listed: the cost depends on the number of intervals, not on the size of the network. `isBarred`: few are.

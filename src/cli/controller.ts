@@ -74,6 +74,16 @@ export async function runController(args: string[]): Promise<number> {
     ["what"],
     () => Object.entries(leading?.counts ?? {}).map(([what, count]) => [[what], count]),
   );
+  registry.gauge(
+    "berth_slice_pool_slices",
+    "Of the elected one: slices of a NodeSlicePool, given to nodes and still to be had.",
+    ["pool", "state"],
+    () =>
+      (leading?.fill ?? []).flatMap(({ pool, given, free }): [string[], number][] => [
+        [[pool, "given"], given],
+        [[pool, "free"], free],
+      ]),
+  );
   const lead = async (signal: AbortSignal) => {
     leading = new Controller({
       client,

@@ -27,6 +27,8 @@ export type Column<T> = {
   readonly colour?: (record: T) => Colour | undefined;
   /** Shown by `-o wide` only. */
   readonly wide?: boolean;
+  /** Left out where no record has anything in it. */
+  readonly optional?: boolean;
 };
 
 /** A list of records: what machines get is the records, what people get is the columns. */
@@ -52,7 +54,10 @@ export async function renderListing<T extends object>(
 ): Promise<string> {
   if (output === "json" || output === "yaml") return renderData(records, output);
   if (records.length === 0) return `${listing.empty}\n`;
-  const columns = listing.columns.filter(({ wide }) => output === "wide" || !wide);
+  const columns = listing.columns.filter(
+    ({ wide, optional, cell }) =>
+      (output === "wide" || !wide) && (!optional || records.some((record) => cell(record) !== "")),
+  );
   const rows = records.map((record) =>
     columns.map(({ cell, colour }): Cell => {
       const text = harmless(cell(record)) || "-";

@@ -1,11 +1,8 @@
-import { usableOf } from "../allocation/slices.ts";
-import { type Cidr, formatCidr } from "../ip/cidr.ts";
-import { countOf } from "../ip/interval.ts";
 import type { KubeClient } from "../kube/api.ts";
 import { listAll } from "../kube/list.ts";
-import { poolName, readSlicePoolName } from "../kube/names.ts";
 import { IP_POOLS, NODE_SLICE_POOLS } from "../kube/objects.ts";
-import { intervalOf, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { sliceUses } from "../store/kubernetes/slices/usage.ts";
 import { openCluster } from "./cluster.ts";
 import { colourful, type Listing, readOutput, renderListing } from "./output.ts";
 import type { SourceOptions } from "./source.ts";
@@ -57,7 +54,6 @@ export async function runPoolNodes(options: Options): Promise<number> {
   return 0;
 }
 
-/** `exclude` and the gateway are not counted here: the objects do not say them. */
 async function readRows(client: KubeClient): Promise<readonly Row[] | string> {
   const { namespace } = client;
   const [slicePools, ipPools] = await Promise.all([
@@ -72,38 +68,15 @@ async function readRows(client: KubeClient): Promise<readonly Row[] | string> {
       Object.keys(spec.allocations ?? {}).length,
     ]),
   );
-  const rows: Row[] = [];
-  for (const pool of slicePools.value.items.flatMap((object) => readSlicePool(object) ?? [])) {
-    const network = readSlicePoolName(pool.name) ?? pool.name;
-    for (const node of new Set(pool.slices.map((slice) => slice.node))) {
-      if (node === "") continue;
-      const own = pool.slices.filter((slice) => slice.node === node).map(({ range }) => range);
-      const used = own.reduce((sum, range) => sum + usedIn(held, pool.realm, network, node, range), 0);
-      const all = own.reduce((sum, range) => sum + countOf(usableOf(range, [intervalOf(range)])), 0n);
-      rows.push({
-        network,
-        range: formatCidr(pool.range),
-        node,
-        slices: own.map(formatCidr).join(" "),
-        used: String(used),
-        free: String(all - BigInt(used)),
-      });
-    }
-  }
-  return rows.sort((a, b) => a.network.localeCompare(b.network) || a.node.localeCompare(b.node));
-}
-
-/** Upstream's NodeSlicePool does not say whether it is called after a network name or a configuration. */
-function usedIn(
-  held: ReadonlyMap<string, number>,
-  realm: string | undefined,
-  network: string,
-  node: string,
-  range: Cidr,
-): number {
-  const realms = realm === undefined ? ["", network] : [realm];
-  return realms.reduce(
-    (sum, networkName) => sum + (held.get(poolName({ networkName, node, range })) ?? 0),
-    0,
+  const pools = slicePools.value.items.flatMap((object) => readSlicePool(object) ?? []);
+  return sliceUses(pools, (name) => held.get(name) ?? 0).map(
+    ({ network, range, node, slices, total, used }) => ({
+      network,
+      range,
+      node,
+      slices: slices.join(" "),
+      used: String(used),
+      free: String(total - used),
+    }),
   );
 }

@@ -66,13 +66,40 @@ const FULLEST: Listing<PoolRecord> = {
   ],
 };
 
-/** `berth nodes`: what each node holds. */
+/** What a node holds, and what it has been given to hand out by itself. */
+type NodeShare = Share & { readonly slices?: string; readonly sliceAddresses?: string };
+
+const NODE_SHARES: Listing<NodeShare> = {
+  ...SHARES("NODE"),
+  columns: [
+    ...SHARES("NODE").columns,
+    { title: "SLICES", cell: ({ slices = "" }) => slices, optional: true },
+    { title: "IN-SLICES", cell: ({ sliceAddresses = "" }) => short(sliceAddresses), optional: true },
+  ],
+};
+
+/** `berth nodes`: what each node holds, and its slices where there are any. */
 export async function runNodes(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: LIST_OPTIONS });
   if (values.help) return printHelp(NODES_HELP);
-  return showRecords(values, SHARES("NODE"), async (store) => {
+  return showRecords(values, NODE_SHARES, async (store) => {
     const claims = await store.claims({});
-    return claims.ok ? ok(sharesOf(claims.value, ({ node }) => node)) : claims;
+    if (!claims.ok) return claims;
+    const uses = (await store.slices?.()) ?? ok([]);
+    if (!uses.ok) return uses;
+    const shares = sharesOf(claims.value, ({ node }) => node);
+    const known = new Set(shares.map(({ name }) => name));
+    const others = [...new Set(uses.value.map(({ node }) => node))].filter((node) => !known.has(node));
+    const none = { addresses: 0, pods: 0, pools: 0, oldest: "", newest: "" };
+    return ok(
+      [...shares, ...others.map((name) => ({ name, ...none }))].map((share) => {
+        const own = uses.value.filter(({ node }) => node === share.name);
+        if (own.length === 0) return share;
+        const slices = own.reduce((sum, use) => sum + use.slices.length, 0);
+        const addresses = own.reduce((sum, { total }) => sum + total, 0n);
+        return { ...share, slices: String(slices), sliceAddresses: String(addresses) };
+      }),
+    );
   });
 }
 

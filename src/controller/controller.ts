@@ -1,3 +1,4 @@
+import { slicesIn } from "../allocation/slices.ts";
 import { type Clock, sleep } from "../clock.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
@@ -6,9 +7,10 @@ import { backoff } from "../kube/retry.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import type { Log } from "../log.ts";
 import { CONFIRMED } from "../store/kubernetes/slices/entitlement.ts";
-import { readRequest, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
+import { findSlicePool, readRequest, readSlicePool } from "../store/kubernetes/slices/slice-pools.ts";
 import { type Attachment, attachmentOf } from "./attachments.ts";
 import { carryOut } from "./carry-out.ts";
+import { groupsOf } from "./groups.ts";
 import { planController, type Step, UNWANTED, type World } from "./plan.ts";
 import { poolUseOf } from "./pool-use.ts";
 
@@ -80,6 +82,18 @@ export class Controller {
     const { pools, requests } = this.#world();
     const slices = pools.reduce((sum, pool) => sum + pool.slices.filter(({ node }) => node !== "").length, 0);
     return { pools: pools.length, slices, requests: requests.length };
+  }
+
+  /** Slices of each pool that an attachment wants: given to nodes, and what could still be cut of its range. */
+  get fill(): { readonly pool: string; readonly given: number; readonly free: number }[] {
+    const { pools, attachments } = this.#world();
+    return groupsOf(attachments, []).flatMap(({ wish, free }) => {
+      const pool = findSlicePool(wish.network, wish.range, (name) => pools.find((one) => one.name === name));
+      if (!pool) return [];
+      const all = slicesIn({ network: pool.range, prefix: pool.prefix ?? wish.prefix, free });
+      const given = pool.slices.filter(({ node }) => node !== "").length;
+      return [{ pool: pool.name, given, free: Math.max(0, Number(all) - given) }];
+    });
   }
 
   /** What could not be listed yet, so that nothing is decided. */

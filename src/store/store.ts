@@ -35,6 +35,31 @@ export type StoreError = {
 
 export type PoolUsage = { readonly pool: Pool; readonly used: bigint };
 
+/** What one node has of a NodeSlicePool; a store without slices has none. */
+export type SliceUse = {
+  /** The object, and the network that it is called after. */
+  readonly pool: string;
+  readonly network: string;
+  /** As CIDR, the slices too. */
+  readonly range: string;
+  readonly node: string;
+  readonly slices: readonly string[];
+  readonly total: bigint;
+  readonly used: bigint;
+};
+
+/** What this node has of slices, and how far behind its disk the API server is. */
+export type SliceFigures = {
+  readonly uses: readonly SliceUse[];
+  /** How often an ADD found them full and no further one could be cut, by pool. */
+  readonly exhausted: ReadonlyMap<string, number>;
+  /** Addresses that were taken by others after they had been given. */
+  readonly conflicts: number;
+  /** Changes not yet written, and milliseconds for which the oldest has waited. */
+  readonly waiting: number;
+  readonly lag: number;
+};
+
 /** Which claims are wanted; an absent key does not restrict. */
 export type ClaimFilter = {
   readonly address?: Address;
@@ -72,6 +97,10 @@ export interface Store {
   pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
   /** What an administrator should look at, a sentence each. */
   notes?(): readonly string[];
+  /** Which slices nodes have, and how full they are. */
+  slices?(): Promise<Result<readonly SliceUse[], StoreError>>;
+  /** The same of this node alone, without asking anybody; undefined: it has had none. */
+  sliceFigures?(): SliceFigures | undefined;
   /** Tells those who look at the pod why it got no address; a store without a place for that leaves it out. Never fails. */
   tellPod?(pod: Pod, why: string): void;
   /** Brings to its place what was answered before it was there (slices of a node). */

@@ -103,6 +103,21 @@ test("agents of three nodes at once, each killed on the way: every address once,
   expect(rows.map((row) => row.split(/ {2,}/).filter((_, at) => at !== 3))).toEqual(
     NODES.map((node) => ["net", "10.6.0.0/20", node, String(PODS), String(62 - PODS)]),
   );
+  const nodes = Bun.spawn([BERTH, "nodes", "--kubeconfig", server.kubeconfigPath], { stdout: "pipe" });
+  const [titles = "", ...shares] = (await new Response(nodes.stdout).text()).trim().split("\n");
+  expect(titles).toContain("SLICES");
+  expect(shares.map((row) => row.split(/ {2,}/).filter((_, at) => at !== 4 && at !== 5))).toEqual(
+    NODES.map((node) => [node, String(PODS), String(PODS), "1", "1", "62"]),
+  );
+  const [agent] = agents;
+  const port = 20_000 + (process.pid % 20_000);
+  await agent?.signal("SIGKILL");
+  await agent?.start("--metrics-address", `127.0.0.1:${port}`);
+  // It opens what it has slices of without waiting for a call.
+  await until("the slices are counted", async () => {
+    const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return /^berth_slice_addresses\{.*pool="net",state="used"\} 20$/m.test(page);
+  });
   await Promise.all(agents.map((agent) => call(agent, "DEL", `${agent.node}-3`)));
   await until("DELs are written", async () => (await written()).length === given.size - NODES.length, 20_000);
 }, 90_000);

@@ -33,6 +33,11 @@ test("a full slice is followed by another, and a full range is told at once", as
   const started = cluster.clock.elapsed();
   expect(shown(await cluster.add("node-a", "one-more", small))).toBe("slices_exhausted");
   expect(cluster.clock.elapsed() - started).toBeLessThan(500);
+  const figures = cluster.store("node-a").sliceFigures();
+  expect(figures?.uses).toMatchObject([{ pool: "small", node: "node-a", total: 28n, used: 28n }]);
+  expect(figures?.exhausted.get("small")).toBe(1);
+  await cluster.clock.advance(1_000);
+  expect(cluster.events()).toContain("SlicesExhausted small");
   expect(await cluster.del("node-a", "p7")).toBe(true);
   expect(shown(await cluster.add("node-a", "one-more", small))).toBe("10.9.0.8");
 });
@@ -200,5 +205,15 @@ describe("beside a pool without slices", () => {
     cluster.seedReservation("10.5.0.3", "default/other");
     await cluster.clock.advance(100);
     expect(shown(await cluster.add("node-a", "p2", NET))).toBe("10.5.0.4");
+  });
+
+  test("an address that another has taken all the same is told on the pod", async () => {
+    const cluster = lab(5_000);
+    cluster.join("node-a");
+    expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+    cluster.seedReservation("10.5.0.1", "default/other");
+    await cluster.clock.advance(10_000);
+    expect(cluster.events()).toContain("AddressConflict p1");
+    expect(cluster.store("node-a").sliceFigures()?.conflicts).toBe(1);
   });
 });

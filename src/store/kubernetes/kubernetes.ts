@@ -7,11 +7,12 @@ import { sameAddress } from "../../ip/address.ts";
 import { countOf } from "../../ip/interval.ts";
 import type { ApiError, KubeClient } from "../../kube/api.ts";
 import { EventRecorder } from "../../kube/events.ts";
+import type { NodeSlicePool } from "../../kube/objects.ts";
 import type { Log } from "../../log.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { Turns } from "../../turns.ts";
 import { compareClaims, comparePools } from "../order.ts";
-import type { ClaimFilter, PoolUsage, Store, StoreError } from "../store.ts";
+import type { ClaimFilter, PoolUsage, SliceUse, Store, StoreError } from "../store.ts";
 import { Acquisition, type Tools } from "./acquisition.ts";
 import { CachedSource } from "./cached-source.ts";
 import { Claimed } from "./claimed.ts";
@@ -24,6 +25,7 @@ import { collect, release } from "./release.ts";
 import { Reserver } from "./reserver.ts";
 import { SliceBook } from "./slices/book.ts";
 import { SliceGuard } from "./slices/guard.ts";
+import { sliceUses } from "./slices/usage.ts";
 import { DirectSource, type Source } from "./source.ts";
 import { Spread } from "./spread.ts";
 import { State } from "./state.ts";
@@ -157,12 +159,30 @@ export class KubernetesStore implements Store {
     return known.ok ? ok(String(this.#state.changes)) : err(storeError(this.name, known.error));
   }
 
+  async slices(): Promise<Result<readonly SliceUse[], StoreError>> {
+    const deadline = this.#deadline();
+    const known = await this.#source.allPools(deadline);
+    const read = !known.ok || this.book.isSynced ? known : await this.book.read(deadline);
+    if (!read.ok) return err(storeError(this.name, read.error));
+    return ok(sliceUses(this.book.pools(), (name) => Number(this.#state.pool(name)?.used.count ?? 0n)));
+  }
+
   notes(): readonly string[] {
     return [...this.#notes, ...this.#state.oddities()];
   }
 
   tellPod(pod: Pod, why: string): void {
     this.#notices?.podFailed(pod, why);
+  }
+
+  /** Tells on a NodeSlicePool that a node gets no further slice of it. */
+  tellExhausted(pool: NodeSlicePool, node: string): void {
+    this.#notices?.slicesExhausted(pool, node);
+  }
+
+  /** Tells on a pod that its address is another's too. */
+  tellConflict(pod: Pod, address: string): void {
+    this.#notices?.addressConflict(pod, address);
   }
 
   /** Resolves when all events are told or given up. */

@@ -1,7 +1,7 @@
 import { type Pod, podRef } from "../../allocation/owner.ts";
 import type { EventRecorder } from "../../kube/events.ts";
 import { referenceTo } from "../../kube/events.ts";
-import { apiVersionOf, type IPPool, PODS } from "../../kube/objects.ts";
+import { apiVersionOf, type IPPool, type NodeSlicePool, PODS } from "../../kube/objects.ts";
 
 /** Percent of a pool, highest first; a reason each, since repetitions of one reason are told as one. */
 const LEVELS = [
@@ -25,6 +25,19 @@ export class Notices {
     const about = { apiVersion: apiVersionOf(PODS), kind: PODS.kind, ...pod };
     const named = `${podRef(pod)}: ${message}`;
     this.#recorder.record(about, { type: "Warning", reason: "AddressAllocationFailed", message: named });
+  }
+
+  /** An address that was given to a pod is another's too. */
+  addressConflict(pod: Pod, address: string): void {
+    if (pod.name === "") return;
+    const about = { apiVersion: apiVersionOf(PODS), kind: PODS.kind, ...pod };
+    const message = `${podRef(pod)}: ${address} is held by another too: berth check says by whom; restart one of them`;
+    this.#recorder.record(about, { type: "Warning", reason: "AddressConflict", message });
+  }
+
+  slicesExhausted(pool: NodeSlicePool, node: string): void {
+    const message = `the slices of ${node} are full, and of ${pool.spec.range} no further one can be cut: enlarge it or make node_slice_size smaller`;
+    this.#recorder.record(referenceTo(pool), { type: "Warning", reason: "SlicesExhausted", message });
   }
 
   /** Tells a level when it is reached, and again only after the pool was below it. */

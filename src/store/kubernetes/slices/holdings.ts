@@ -22,6 +22,8 @@ export type HoldingsOptions = {
   readonly log: Log;
   readonly store: string;
   readonly delay: number;
+  /** Told of an address that another has too, after it was given. */
+  readonly conflict: (cell: Cell) => void;
 };
 
 type Job = {
@@ -202,6 +204,7 @@ export class Holdings {
 
   #conflict(cell: Cell): void {
     this.conflicts++;
+    this.#options.conflict(cell);
     this.#options.log("error", "an address of this node's slice was taken by others", {
       pool: cell.pool,
       address: formatAddress(cell.address),

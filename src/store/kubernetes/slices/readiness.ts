@@ -35,12 +35,22 @@ export async function makeReady(
     const news = slices.filter((slice) => !holdings.knows([poolName(slice)]));
     // Slices that the journal knows were compared when it did; of others the server alone knows what they hold.
     if (!pools.ok && news.length > 0) return err(storeError(store, pools.error));
-    const taken = await Promise.all(news.map((slice) => takeUp(request, slice, deadline, workings)));
+    const taken = await Promise.all(news.map((slice) => takeUpOnce(request, slice, deadline, workings)));
     const failed = taken.find((result) => !result.ok);
     if (failed) return failed;
   }
   const age = Math.max(...wants.map((want) => entitlement.ageOf(want, node)));
   return age <= CONFIRMED ? ok(undefined) : err(fenced(store, node, age));
+}
+
+/** ADDs that come together take a slice up together. */
+function takeUpOnce(request: Acquire, slice: Pool, deadline: number, workings: Workings) {
+  const { underWay } = workings;
+  const name = poolName(slice);
+  const work =
+    underWay.get(name) ?? takeUp(request, slice, deadline, workings).finally(() => underWay.delete(name));
+  underWay.set(name, work);
+  return work;
 }
 
 /**

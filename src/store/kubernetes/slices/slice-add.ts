@@ -49,11 +49,13 @@ export async function addInSlices(
     if (error.code === "refused") return ok({ kind: "refused", error: error.error });
     const want = request.wants[error.want];
     if (!want?.slice) return err(noSlice(store, want, request.node));
-    if (book.isSynced && !canCutSlice(want, request.node, book, tools.state))
+    if (book.isSynced && !canCutSlice(want, request.node, book, tools.state)) {
+      workings.exhausted(want, request.node);
       return ok({
         kind: "refused",
         error: { code: "slices_exhausted", pool: want.pool, slice: want.slice },
       });
+    }
     if (book.isSynced) await ask(want, request.node, workings);
     const left = askUntil - clock.elapsed();
     if (left <= 0) return err(noSlice(store, want, request.node));

@@ -1,22 +1,24 @@
-import type { Acquire, AllocationError, Change, Claim, Outcome } from "../../../allocation/claim.ts";
+import type { Acquire, AllocationError, Change, Claim, Outcome, Want } from "../../../allocation/claim.ts";
 import { podRef } from "../../../allocation/owner.ts";
 import { poolSpace } from "../../../allocation/pool.ts";
 import type { Clock } from "../../../clock.ts";
+import { formatAddress } from "../../../ip/address.ts";
 import type { Log } from "../../../log.ts";
 import { err, ok, type Result } from "../../../result.ts";
 import { Turns } from "../../../turns.ts";
 import { compareClaims } from "../../order.ts";
-import type { ClaimFilter, PoolUsage, Store, StoreError } from "../../store.ts";
+import type { ClaimFilter, PoolUsage, SliceFigures, SliceUse, Store, StoreError } from "../../store.ts";
 import type { KubernetesStore } from "../kubernetes.ts";
 import { canCutSlice, Entitlement } from "./entitlement.ts";
 import { Holdings } from "./holdings.ts";
 import type { SliceJournals } from "./journal.ts";
-import { claimIn } from "./ledger.ts";
+import { type Cell, claimIn } from "./ledger.ts";
 import { makeReady } from "./readiness.ts";
 import { Returns } from "./returns.ts";
 import type { Sandbox } from "./sandboxes.ts";
 import { addInSlices, planAdd } from "./slice-add.ts";
 import { freeInSlices } from "./slice-free.ts";
+import { sliceUses } from "./usage.ts";
 import type { Workings } from "./workings.ts";
 
 export type SliceOptions = {
@@ -39,6 +41,7 @@ export class SlicedStore implements Store {
   readonly #parts: Parts;
   readonly #options: SliceOptions;
   readonly #turns = new Turns();
+  readonly #exhausted = new Map<string, number>();
   #open: Open | undefined;
 
   constructor(inner: KubernetesStore, parts: Parts, options: SliceOptions) {
@@ -112,6 +115,29 @@ export class SlicedStore implements Store {
     return this.#inner.pools();
   }
 
+  async slices(): Promise<Result<readonly SliceUse[], StoreError>> {
+    const all = await this.#inner.slices();
+    const own = this.sliceFigures()?.uses ?? [];
+    if (!all.ok) return all;
+    const isOwn = ({ pool, node }: SliceUse) => own.some((use) => use.pool === pool && use.node === node);
+    return ok([...all.value.filter((use) => !isOwn(use)), ...own]);
+  }
+
+  sliceFigures(): SliceFigures | undefined {
+    if (!this.#open) return undefined;
+    const { book, entitlement, holdings } = this.#open;
+    const { depth: waiting, lag } = holdings.mirror;
+    const held = new Map<string, number>();
+    for (const { pool, held: holder } of holdings.ledger.cells())
+      if (holder) held.set(pool, (held.get(pool) ?? 0) + 1);
+    const uses = sliceUses(
+      book.pools(),
+      (name) => held.get(name) ?? 0,
+      (node) => entitlement.nodes.has(node),
+    );
+    return { uses, exhausted: this.#exhausted, conflicts: holdings.conflicts, waiting, lag };
+  }
+
   revision(): Promise<Result<string, StoreError>> {
     return this.#inner.revision();
   }
@@ -163,6 +189,18 @@ export class SlicedStore implements Store {
     return ok({ kind: "released", claims: [...claims, ...below.value.claims] });
   }
 
+  #noteExhausted({ pool, slice }: Want, node: string): void {
+    const found = slice && this.#inner.book.find(slice.network, pool.range);
+    if (!found) return;
+    this.#exhausted.set(found.name, (this.#exhausted.get(found.name) ?? 0) + 1);
+    this.#inner.tellExhausted(found.object, node);
+  }
+
+  #tellConflict(cell: Cell): void {
+    const claim = claimIn(cell);
+    if (claim) this.#inner.tellConflict(claim.owner.pod, formatAddress(cell.address));
+  }
+
   async #below(change: Change, deadline: number): Promise<Result<Outcome, StoreError>> {
     const left = Math.max(1, deadline - this.#parts.clock.elapsed());
     const outcomes = await this.#inner.commit([change], left);
@@ -181,9 +219,14 @@ export class SlicedStore implements Store {
       const journal = journals.open(this.name);
       const { book, tools } = this.#inner;
       const { name: store } = this;
-      const holdings = new Holdings({ journal, tools, clock, log, store, delay: writeDelay });
+      const conflict = (cell: Cell) => this.#tellConflict(cell);
+      const holdings = new Holdings({ journal, tools, clock, log, store, delay: writeDelay, conflict });
       const entitlement = new Entitlement(book, journal, clock);
-      const workings = { store, clock, log, tools, book, entitlement, holdings, writeDelay, sandboxes };
+      const workings = {
+        ...{ store, clock, log, tools, book, entitlement, holdings, writeDelay, sandboxes, conflict },
+        underWay: new Map(),
+        exhausted: (want: Want, node: string) => this.#noteExhausted(want, node),
+      };
       this.#open = { ...workings, returns: new Returns(workings) };
       book.start();
       return ok(this.#open);

@@ -3,11 +3,13 @@ import type { Pool } from "../../../allocation/pool.ts";
 import type { Clock } from "../../../clock.ts";
 import { formatCidr } from "../../../ip/cidr.ts";
 import type { Log } from "../../../log.ts";
+import type { Result } from "../../../result.ts";
 import type { StoreError } from "../../store.ts";
 import type { Tools } from "../acquisition.ts";
 import type { SliceBook } from "./book.ts";
 import type { Entitlement } from "./entitlement.ts";
 import type { Holdings } from "./holdings.ts";
+import type { Cell } from "./ledger.ts";
 import type { Sandbox } from "./sandboxes.ts";
 
 /** What a node works its slices with; there once a network with slices is met, and no earlier. */
@@ -22,6 +24,12 @@ export type Workings = {
   readonly holdings: Holdings;
   /** Milliseconds that a change may wait before it is written to the API server; 0: it is written before the answer. */
   readonly writeDelay: number;
+  /** Slices that are being taken up. */
+  readonly underWay: Map<string, Promise<Result<void, StoreError>>>;
+  /** Told of an ADD that got nothing, since the slices are full and no further one can be cut. */
+  readonly exhausted: (want: Want, node: string) => void;
+  /** Told of an address that another has too, after it was given to this pod. */
+  readonly conflict: (cell: Cell) => void;
   /** The sandboxes of this node as its runtime knows them, for a node that has lost its journal. */
   readonly sandboxes: () => readonly Sandbox[];
 };
