@@ -3,6 +3,7 @@ import type { Claim } from "../allocation/claim.ts";
 import { poolSpace } from "../allocation/pool.ts";
 import { reservationOf } from "../allocation/reservation.ts";
 import { type PoolRecord, poolRecord } from "../inspect/records.ts";
+import { formatCidr } from "../ip/cidr.ts";
 import { ok } from "../result.ts";
 import { fillColour } from "./colour.ts";
 import { LIST_EXITS, LIST_HELP, LIST_OPTIONS, mapped, showRecords } from "./look.ts";
@@ -87,7 +88,18 @@ export async function runNodes(args: string[]): Promise<number> {
     if (!claims.ok) return claims;
     const uses = (await store.slices?.()) ?? ok([]);
     if (!uses.ok) return uses;
-    const shares = sharesOf(claims.value, ({ node }) => node);
+    // Where the installed CRD keeps no node, the slice that a record lies in says it.
+    const owners = new Map(
+      uses.value.flatMap(({ node, slices }) => slices.map((slice) => [`${slice} ${node}`, node] as const)),
+    );
+    const ownerOf = ({ networkName, range }: Claim["pool"]) =>
+      [...new Set(owners.values())].find(
+        (node) =>
+          owners.has(`${formatCidr(range)} ${node}`) &&
+          (networkName === node || networkName.endsWith(`-${node}`)),
+      );
+    const nodeOf = ({ node, pool }: Claim) => (node === "" ? (ownerOf(pool) ?? "") : node);
+    const shares = sharesOf(claims.value, nodeOf);
     const known = new Set(shares.map(({ name }) => name));
     const others = [...new Set(uses.value.map(({ node }) => node))].filter((node) => !known.has(node));
     const none = { addresses: 0, pods: 0, pools: 0, oldest: "", newest: "" };

@@ -6,7 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { KubeClient } from "../../src/kube/api.ts";
 import { connect } from "../../src/kube/connect.ts";
 import { loadKubeconfig } from "../../src/kube/kubeconfig.ts";
-import { ATTACHMENTS, IP_POOLS, NETWORKS, RESERVATIONS } from "../../src/kube/objects.ts";
+import { ATTACHMENTS, IP_POOLS, NETWORKS, NODE_SLICE_POOLS, RESERVATIONS } from "../../src/kube/objects.ts";
 import { BERTH, until } from "../agent/agent.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";
 import { MAIN_PLUGINS } from "../system/plugin.ts";
@@ -193,6 +193,12 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     // The entry goes, and its attachment; pods that run are detached with what they were attached with.
     await edit([]);
     await until("the attachment is gone", async () => (await netconfOf("storage")) === undefined, 20_000);
+    // Its slices come back from the nodes, and what said whose they were goes with the last one.
+    await until(
+      "the NodeSlicePool is gone",
+      async () => (await must(admin.list(NODE_SLICE_POOLS))).items.length === 0,
+      40_000,
+    );
     await nodeC.end("c1", netconf);
     await nodeA.end("a3", netconf);
     await untilHeld();
