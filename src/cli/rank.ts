@@ -11,7 +11,7 @@ import { ageOf, type Listing, printHelp, short } from "./output.ts";
 
 const NODES_HELP = `usage: berth nodes [OPTIONS]
 
-How many addresses, pods and pools each node has. berth pools --nodes shows the slices of nodes.
+How many addresses, pods, pools and slices each node has. berth pools --nodes shows each slice, and how full it is.
 
 ${LIST_HELP}
 ${LIST_EXITS}`;
