@@ -30,6 +30,8 @@ const CASES: Record<string, readonly string[]> = {
   "explain-unknown": ["explain", "nobody"],
   "release-dry-run": ["release", "10.57.0.1"],
   "reserve-dry-run": ["reserve", "10.56.0.7", "--reason", "router", "--owner", "ops"],
+  "migrate-copy": ["migrate", "--to-database", "COPY"],
+  "history-no-cluster": ["history", "10.56.0.2", "--state-dir", "COPY"],
   "reserve-taken": ["reserve", "10.56.0.2", "--reason", "router"],
 };
 
@@ -56,7 +58,9 @@ describe("what people read", () => {
   };
 
   test.each(Object.entries(CASES))("%s", (name, args) => {
-    const known = args.map((arg) => (arg === "NETWORKS" ? host.networks : arg));
+    const known = args.map((arg) =>
+      arg === "NETWORKS" ? host.networks : arg === "COPY" ? join(host.folder, "copy.db") : arg,
+    );
     compare(name, name === "help" ? known : [...known, "--database", host.database]);
   });
   test.each(Object.entries(PLAIN))("%s", compare);
