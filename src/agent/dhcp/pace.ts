@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 
 /** Lets so many through at once, and more at a bounded rate, in the order of asking. Times in milliseconds. */
 export class Pace {
@@ -7,6 +7,7 @@ export class Pace {
   readonly #interval: number;
   /** When the next is due at this rate; less than `burst` intervals ahead of that it may go. */
   #due = Number.NEGATIVE_INFINITY;
+  readonly #waiting = new Set<Timer>();
 
   constructor(clock: Clock, burst: number, interval: number) {
     this.#clock = clock;
@@ -14,10 +15,24 @@ export class Pace {
     this.#interval = interval;
   }
 
-  async turn(): Promise<void> {
+  turn(): Promise<void> {
     const now = this.#clock.elapsed();
-    const wait = Math.max(now, this.#due) - now - (this.#burst - 1) * this.#interval;
-    this.#due = Math.max(now, this.#due) + this.#interval;
-    if (wait > 0) await sleep(this.#clock, wait);
+    const due = Math.max(now, this.#due);
+    const wait = due - now - (this.#burst - 1) * this.#interval;
+    this.#due = due + this.#interval;
+    if (wait <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(wait, () => {
+        this.#waiting.delete(timer);
+        resolve();
+      });
+      this.#waiting.add(timer);
+    });
+  }
+
+  /** Nobody who waits now gets a turn any more. */
+  stop(): void {
+    for (const timer of this.#waiting) timer.cancel();
+    this.#waiting.clear();
   }
 }

@@ -95,6 +95,7 @@ export class LeaseService {
   /** Stops without giving anything back: the journal goes on with it. */
   stop(): void {
     this.#sweep.stop();
+    this.#context.pace.stop();
     for (const timer of this.#context.again.values()) timer.cancel();
     for (const holders of this.#holders.values()) for (const holder of holders) holder.stop();
     this.#options.book.close();
