@@ -4,7 +4,7 @@ import { addressOf } from "../ip/address.ts";
 import { type Cidr, formatCidr, lastOf, networkOf, parseCidr } from "../ip/cidr.ts";
 import { countOf, type Interval, normalise } from "../ip/interval.ts";
 import { parseRange } from "../ip/range.ts";
-import { lowestSlice, type SliceSpace, usableOf } from "./slices.ts";
+import { lowestSlice, type SliceSpace, slicesIn, usableOf } from "./slices.ts";
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
@@ -34,6 +34,14 @@ test("the lowest slice that is not taken, in both families", () => {
 
 test("a slice of another size in the way is passed over whole", () => {
   expect(cut(space("10.0.0.0/8", 27), "10.0.0.0/9", "10.128.0.0/30")).toBe("10.128.0.32/27");
+});
+
+test("slices are counted, not listed", () => {
+  expect(slicesIn(space("10.0.0.0/8", 27))).toBe(524_288n);
+  expect(slicesIn(space("fd00::/64", 80))).toBe(65_536n);
+  expect(slicesIn(space("10.5.0.40-10.5.0.100/24", 28))).toBe(5n);
+  const parts = ["10.5.0.1/32", "10.5.0.3/32", "10.5.0.40/29"].map(whole);
+  expect(slicesIn({ ...space("10.5.0.0/24", 28), free: parts })).toBe(2n);
 });
 
 test("slices without a usable address are not given out", () => {

@@ -19,7 +19,10 @@ export function usableOf(slice: Cidr, free: readonly Interval[]): Interval[] {
   return intersect({ first: slice.base + 1n, last: lastOf(slice) - 1n }, free);
 }
 
-/** How many slices have anything to hand out. The cost depends on the number of intervals. */
+/**
+ * How many slices there are at most: those that `free` reaches into, the few included of which it has only the first or last address.
+ * The cost depends on the number of intervals.
+ */
 export function slicesIn({ network, prefix, free }: SliceSpace): bigint {
   const size = 1n << BigInt(bitsOf(network.family) - prefix);
   let count = 0n;

@@ -42,6 +42,35 @@ test("a full slice is followed by another, and a full range is told at once", as
   expect(shown(await cluster.add("node-a", "one-more", small))).toBe("10.9.0.8");
 });
 
+test("both families of a network have slices of their own, which honour what each range leaves out", async () => {
+  const cluster = lab();
+  const ipRanges = [
+    { range: "10.7.0.0/26", exclude: ["10.7.0.0/30"], gateway: "10.7.0.17" },
+    { range: "fd00:7::/122", range_start: "fd00:7::2" },
+  ];
+  cluster.attach("dual", { ipRanges, node_slice_size: "/28", network_name: "dual" });
+  const dual: Want = { network: "dual", networkName: "dual", range: "10.7.0.4-10.7.0.16/26", prefix: 28 };
+  const second = { range: "fd00:7::2-fd00:7::3f/122", prefix: 124 };
+  for (const node of ["node-a", "node-b"]) cluster.join(node);
+  expect(shown(await cluster.add("node-a", "p1", { ...dual, second }))).toBe("10.7.0.4 fd00:7::2");
+  expect(shown(await cluster.add("node-b", "p2", { ...dual, range: "10.7.0.18-10.7.0.62/26", second }))).toBe(
+    "10.7.0.18 fd00:7::11",
+  );
+  expect(cluster.slicePools().map(({ name }) => name)).toEqual(["dual", "dual-fd00-7---122", "net"]);
+  await cluster.clock.until(() => cluster.reservations().length === 4, 5_000);
+  expect(cluster.reservations()).toContain("dual-fd00-7--11");
+  // Nothing is kept of one family if the other has nothing to give.
+  const full = { range: "fd00:7::2-fd00:7::2/122", prefix: 124 };
+  const refused = await cluster.add("node-a", "p3", { ...dual, second: full });
+  expect(refused.ok && refused.value.kind).toBe("refused");
+  expect(
+    cluster
+      .store("node-a")
+      .sliceFigures()
+      ?.uses.map(({ used }) => used),
+  ).toEqual([1n, 1n]);
+});
+
 test("without a controller an ADD says so, and gets its slice once there is one", async () => {
   const cluster = new Lab();
   cluster.attach("net", IPAM);

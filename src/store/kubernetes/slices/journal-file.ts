@@ -79,10 +79,18 @@ export class SliceJournalFiles implements SliceJournals {
 /** The stores of which this node has, or had, slices. */
 export function storesWithSlices(folder: string): StoreChoice[] {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(`.db${STORE}`)) : [];
-  return names.flatMap((name) => {
-    const text = contentOf(join(folder, name));
-    return text === undefined ? [] : [JSON.parse(text)];
-  });
+  return names.flatMap((name) => readChoice(contentOf(join(folder, name)) ?? "") ?? []);
+}
+
+/** Undefined if it is none: its slices are taken up with the first call then. */
+function readChoice(text: string): StoreChoice | undefined {
+  try {
+    const { kind, kubeconfig, context } = JSON.parse(text);
+    if (kind !== "kubernetes" || typeof kubeconfig !== "string") return undefined;
+    return { kind, kubeconfig, ...(typeof context === "string" && { context }) };
+  } catch {
+    return undefined;
+  }
 }
 
 function contentOf(path: string): string | undefined {
