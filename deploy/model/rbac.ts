@@ -104,7 +104,7 @@ const OPERATOR: Rights = {
 
 /** It looks, and nothing else: what somebody changes is written with their own rights. */
 const UI: Rights = {
-  namespaced: READ_POOLS,
+  namespaced: [...READ_POOLS, HISTORY],
   cluster: [rule("", "pods", READ), rule("", "events", READ), attachments(READ), INSTALLED_CRDS],
 };
 

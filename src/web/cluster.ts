@@ -1,11 +1,14 @@
 import type { Claim } from "../allocation/claim.ts";
 import { podRef } from "../allocation/owner.ts";
 import type { Clock, Timer } from "../clock.ts";
+import { type Holding, mergeHoldings } from "../inspect/holding.ts";
+import { type Address, formatAddress } from "../ip/address.ts";
 import type { KubeClient } from "../kube/api.ts";
 import { ATTACHMENTS, EVENTS, PODS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import { networksOf } from "../lint/index.ts";
 import type { Log } from "../log.ts";
+import { readShards } from "../reconciler/history/shards.ts";
 import type { Facts } from "./live.ts";
 import { newest, noticeOf } from "./notices.ts";
 
@@ -54,6 +57,15 @@ export class ClusterFacts implements Facts {
 
   async networks() {
     return [...this.#attachments.values()].flat();
+  }
+
+  /** What the reconciler has taken down of an address, newest first. */
+  async history(address: Address): Promise<readonly Holding[]> {
+    const shards = await readShards(this.#client);
+    if (!shards.ok) throw new Error(shards.error.message);
+    const text = formatAddress(address);
+    const all = shards.value.flatMap(({ holdings }) => holdings.filter((one) => one.address === text));
+    return mergeHoldings(all);
   }
 
   notices() {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
+import { parseAddress } from "../../src/ip/address.ts";
 import { ATTACHMENTS, EVENTS, PODS } from "../../src/kube/objects.ts";
 import { writeShard } from "../../src/reconciler/history/shards.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
@@ -182,6 +183,9 @@ test("the page knows the networks of attachments, and which pods are gone", asyn
   if (!claims.ok) throw new Error(claims.error.message);
   const gone = claims.value.filter(facts.isGone).map(({ owner }) => owner.pod.name);
   expect(gone).toEqual(["b", "c"]);
+  const address = parseAddress("10.70.0.2");
+  if (!address.ok) throw new Error("a constant");
+  expect((await facts.history(address.value)).map(({ pod }) => pod)).toEqual(["default/before"]);
   expect((await facts.networks()).map(({ label }) => label)).toEqual(["default/storage"]);
   await facts.stop();
   store.value.close();

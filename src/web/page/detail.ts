@@ -26,7 +26,11 @@ export function renderDetail(answer: AddressAnswer, options: DetailOptions): HTM
     ...elsewhere.map(holder),
     h("h3", {}, "History"),
     history === undefined
-      ? h("p", { class: "quiet" }, "None is kept here; the agent of a node keeps it.")
+      ? h(
+          "p",
+          { class: "quiet" },
+          "None is kept here, or it may not be read: the agent of a node and the reconciler keep it.",
+        )
       : timeline(history),
     options.writable && actions(address, here[0], options),
   );
@@ -64,17 +68,15 @@ function timeline(history: readonly Holding[]): HTMLElement {
     return h("p", { class: "quiet" }, "Nobody has held it as far back as the history goes.");
   const items = history.map(({ pod, interface: ifname, node, from, until }) => {
     const end = until === undefined ? Date.now() : Date.parse(until);
-    const length = span(end - Date.parse(from));
+    // Nobody saw the beginning of what was held before the reconciler looked for the first time.
+    const began = from === "" ? "?" : when(from);
+    const length = from === "" ? "" : ` (${span(end - Date.parse(from))})`;
     return h(
       "li",
       { class: until === undefined ? "now" : undefined },
       h("b", {}, pod),
       h("span", {}, `${ifname} on ${node}`),
-      h(
-        "span",
-        { class: "time" },
-        `${when(from)} – ${until === undefined ? "now" : when(until)} (${length})`,
-      ),
+      h("span", { class: "time" }, `${began} – ${until === undefined ? "now" : when(until)}${length}`),
     );
   });
   return h("ol", { class: "timeline" }, ...items);
