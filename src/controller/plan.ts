@@ -98,7 +98,7 @@ export function planController(world: World, gone: number): ControllerPlan {
     }
     const size = sizeOf(pool, group, isGiven, world, tales);
     const sized = { ...pool, prefix: size.prefix, slices: size.isNew ? [] : pool.slices };
-    const around = { ...world, pools: [...pools.values()], isGone };
+    const around = { ...world, pools: [...pools.values()], before: world.pools, isGone };
     // A node that is down returns nothing; the others must not wait for it.
     const isStuck = world.lasts(`draining ${pool.name}`, size.isDraining, LONGEST_DRAIN);
     const isDraining = size.isDraining && !isStuck;

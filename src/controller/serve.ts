@@ -16,9 +16,10 @@ import {
 } from "../store/kubernetes/slices/slice-pools.ts";
 import { type Group, type Tale, warning } from "./groups.ts";
 
-/** What serving looks at; `pools` as they will be. */
+/** What serving looks at; `pools` as they will be, `before` as they are: each is a write of its own, in no certain order. */
 export type Around = {
   readonly pools: readonly SlicePool[];
+  readonly before: readonly SlicePool[];
   readonly requests: readonly SliceRequest[];
   readonly use: (pool: string) => { readonly count: number } | undefined;
   readonly uses: () => Iterable<PoolUse>;
@@ -161,13 +162,15 @@ function spaceOf(
   pool: SlicePool,
   { wish, free }: Group,
   requests: readonly SliceRequest[],
-  { pools, uses, isNode }: Around,
+  { pools, before, uses, isNode }: Around,
 ): Space {
   const { networkName } = wish;
   const { family } = pool.range;
   const current = pools.map((other) => (other.name === pool.name ? pool : other));
   const outside = poolsOutside(networkName, family, uses(), current, isNode);
-  const given = takenIn(networkName, family, current);
+  // What another pool is about to take back is free only once that is written.
+  const others = before.filter(({ name }) => name !== pool.name);
+  const given = [...takenIn(networkName, family, current), ...takenIn(networkName, family, others)];
   const network = { network: pool.range, prefix: pool.prefix ?? wish.prefix, free };
   const all = outside.flatMap(({ held }) => held);
   let taken = normalise([...given, ...all]);
@@ -181,10 +184,10 @@ function spaceOf(
   return {
     next: (node) => {
       // What a node itself has left behind is no reason not to give it that slice again.
-      const others = outside.some(isOwn(node))
+      const inUse = outside.some(isOwn(node))
         ? normalise([...given, ...outside.filter((use) => !isOwn(node)(use)).flatMap(({ held }) => held)])
         : taken;
-      const range = lowestSlice(network, others, isCooling(node));
+      const range = lowestSlice(network, inUse, isCooling(node));
       if (range) given.push(intervalOf(range));
       if (range) taken = normalise([...taken, intervalOf(range)]);
       return range;
