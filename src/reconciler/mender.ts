@@ -59,6 +59,9 @@ export class Mender {
     const { pod, ifname } = ownerOf(was);
     for (const reservation of state.reservedFor(pod, ifname)) {
       if (!isReservationOf(reservation, one.held) || state.isBacked(reservation.object)) continue;
+      // One that names another sandbox is that of a namesake, whose entry the watch may not yet have told.
+      const { containerid = "" } = reservation.object.spec;
+      if (containerid !== "" && containerid !== was.id) continue;
       // If this fails, the reservation has no allocation any more and is found as such.
       await this.#remove(reservation.object);
     }
