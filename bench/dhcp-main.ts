@@ -81,7 +81,8 @@ ${table(
 Berth asks by ARP whether the address is in use before it answers (25 ms of each ADD), and has the lease on the disk; the Go daemon does neither.
 
 ## ${size} leases in one daemon
-Goal: at most ${MEMORY_GOAL} MiB, with as many threads and descriptors as an idle daemon has, give or take its pool of helpers.
+Goal: at most ${MEMORY_GOAL} MiB, with as many threads and descriptors as an idle daemon has, give or take its pool of helpers;
+a second after the last ADD.
 
 ${table(
   ["", "RSS MiB", "threads", "descriptors"],
