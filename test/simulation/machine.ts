@@ -136,7 +136,9 @@ export class Machine {
     const process = this.#process();
     this.#power.onKill(() => process.kill());
     const work = oneShot(this.#surroundings(process), frame).catch((error: unknown) => failedBy(error));
-    return process.live(work);
+    const reply = await process.live(work);
+    process.kill();
+    return reply;
   }
 
   #process(): Process {

@@ -23,6 +23,7 @@ export type Outcome = {
 /** How long after the last fault everything has to be in order, in milliseconds of virtual time. */
 const RECOVERY = 45 * 60_000;
 const LOOK = 5_000;
+const QUIET = 120_000;
 
 /** Runs a scenario with all its faults, then without, until all is in order; or up to a violation. */
 export function run(scenario: Scenario, defect: Defect = {}, watcher: Watcher = {}): Outcome {
@@ -51,6 +52,8 @@ function recover(world: World): void {
 
 /** With all in order the plugins have to say so. */
 function examine(world: World): void {
+  // What was asked while nobody answered is given up by then.
+  if (world.runTo(world.time.elapsed() + QUIET)) return;
   let wrong: readonly string[] | undefined;
   const kubelets = [...world.machines.values()].flatMap(({ kubelet }) => kubelet ?? []);
   void Promise.all(kubelets.map((kubelet) => kubelet.examine())).then((all) => {
