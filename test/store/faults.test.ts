@@ -1,24 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Change } from "../../src/allocation/claim.ts";
-import { Client } from "../../src/kube/client.ts";
-import { acquire, summary } from "../../src/store/contract.ts";
-import { KubernetesStore } from "../../src/store/kubernetes/kubernetes.ts";
-import { Double } from "../apiserver/double.ts";
-import { VirtualClock } from "../virtual-clock.ts";
-import { keepingCrds, NAMESPACE } from "./cluster.ts";
-import { type Blow, describeBlow, Struck } from "./killing.ts";
+import { acquire } from "../../src/store/contract.ts";
+import { BLOWS, type Blow, describeBlow, Trial } from "./killing.ts";
 import { entriesOf, looseReservations, reservationsOf, shared, unreserved } from "./ledger.ts";
-
-const BLOWS: readonly Blow[] = [
-  { kind: "die before" },
-  { kind: "die after" },
-  { kind: "lose answer" },
-  { kind: "answer", status: 409, reason: "Conflict" },
-  { kind: "answer", status: 422, reason: "Invalid" },
-  { kind: "answer", status: 429, reason: "TooManyRequests" },
-  { kind: "answer", status: 500, reason: "InternalError" },
-  { kind: "answer", status: 503, reason: "ServiceUnavailable" },
-];
 
 /** No scenario asks more often. */
 const MOST_CALLS = 60;
@@ -62,42 +46,6 @@ const SCENARIOS: readonly Scenario[] = [
     changes: [...pods.slice(0, 2).map(release), ...pods.slice(2).map((pod) => acquire(DUAL, { pod }))],
   },
 ];
-
-class Trial {
-  readonly clock = new VirtualClock(7);
-  readonly double = new Double({ clock: this.clock, crds: keepingCrds() });
-
-  open(
-    staying: boolean,
-    at = 0,
-    blow: Blow = { kind: "lose answer" },
-  ): { store: KubernetesStore; wire: Struck } {
-    const { clock } = this;
-    // The look at the CRDs is not part of any call.
-    const counted = ({ path }: { path: string }) => !path.includes("customresourcedefinitions");
-    const wire = new Struck(
-      this.double.connect({ client: `node-${at}`, latency: [1, 3] }),
-      at,
-      blow,
-      counted,
-    );
-    const client = new Client(wire, clock, { namespace: NAMESPACE });
-    const store = new KubernetesStore(client, { clock, log: () => undefined, staying, patience: 10_000 });
-    return { store, wire };
-  }
-
-  /** What the changes gave, or undefined if that has not come after a minute. */
-  async commit(store: KubernetesStore, changes: readonly Change[]): Promise<(string | undefined)[]> {
-    const outcomes: (string | undefined)[] = changes.map(() => undefined);
-    for (const [index, change] of changes.entries()) {
-      void store.commit([change]).then((result) => {
-        outcomes[index] = result.ok ? summary(result.value[0]) : result.error.code;
-      });
-    }
-    await this.clock.advance(60_000);
-    return outcomes;
-  }
-}
 
 /** What must hold whatever happened, once everything that still runs has come to rest. */
 function checkInvariants({ double }: Trial): void {

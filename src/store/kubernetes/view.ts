@@ -51,7 +51,13 @@ export class PlanView implements View {
   }
 
   claimsOf(pod: Pod, ifname: string): readonly Claim[] {
-    return this.#state.heldBy(pod, ifname).map((held) => this.#inherit(this.#state.claim(held)));
+    const claims = this.#state.heldBy(pod, ifname).map((held) => this.#state.claim(held));
+    const inherited = claims.filter((claim) => this.#isInherited(claim));
+    // What the pod has been told itself comes first: a repeated ADD gives the same addresses.
+    return [
+      ...claims.filter((claim) => !inherited.includes(claim)),
+      ...inherited.map((claim) => this.#renamed(claim)),
+    ];
   }
 
   holder(pool: Pool, address: Address, overlapCheck: boolean): Claim | undefined {
@@ -61,11 +67,15 @@ export class PlanView implements View {
     return holders.find((claim) => claim.overlapCheck && claim.pool.networkName === pool.networkName);
   }
 
-  #inherit(claim: Claim): Claim {
+  #isInherited({ owner: { pod } }: Claim): boolean {
+    return pod.uid !== undefined && this.#request.owner.pod.uid !== undefined && this.#inherited.has(pod.uid);
+  }
+
+  /** A predecessor's claim under the uid of the pod that asks. */
+  #renamed(claim: Claim): Claim {
     const { pod } = claim.owner;
     const { uid } = this.#request.owner.pod;
-    if (pod.uid === undefined || uid === undefined || !this.#inherited.has(pod.uid)) return claim;
-    return { ...claim, owner: { ...claim.owner, pod: { ...pod, uid } } };
+    return { ...claim, owner: { ...claim.owner, pod: { ...pod, ...(uid !== undefined && { uid }) } } };
   }
 
   #slicesIn(space: Space, family: Family): UsedSpace | undefined {
