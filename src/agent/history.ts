@@ -214,7 +214,7 @@ export function recorded(store: Store, history: History): Store {
     },
     preview: (request) => store.preview(request),
     claims: (filter) => store.claims(filter),
-    pools: () => store.pools(),
+    pools: (patience) => store.pools(patience),
     ...(revision && { revision: () => revision.call(store) }),
     ...(notes && { notes: () => notes.call(store) }),
     ...(flush && { flush: () => flush.call(store) }),

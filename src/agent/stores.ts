@@ -7,6 +7,8 @@ import { Batching, type Caller } from "./batching.ts";
 
 /** More databases than this on one node is nobody's intention; the one that was idle for longest is closed. */
 const MAX_STORES = 32;
+/** Milliseconds for looking at what is known: who asks how the node is must hear it while the API server is away. */
+const SOON = 1_000;
 
 type Entry = {
   readonly choice: StoreChoice;
@@ -57,7 +59,7 @@ export class Stores {
     const open = [...this.#entries.values()].flatMap(({ open }) => (open ? [open.store] : []));
     return Promise.all(
       open.map(async (store) => {
-        const pools = await store.pools();
+        const pools = await store.pools(SOON);
         return { store: store.name, pools, notes: store.notes?.() ?? [] };
       }),
     );

@@ -184,6 +184,17 @@ describe("faults", () => {
     await clock.run(late.stop());
   });
 
+  test("a server that was away for long is asked soon once somebody waits for it", async () => {
+    double.gateway.stop();
+    const late = open();
+    await clock.advance(600_000);
+    double.gateway.start();
+    const started = clock.elapsed();
+    expect(await clock.run(late.whenSynced(10_000))).toEqual({ ok: true, value: undefined });
+    expect(clock.elapsed() - started).toBeLessThan(1_000);
+    await late.stop();
+  });
+
   test("a server that ends every watch at once is not asked in a loop", async () => {
     const before = double.counts.count({ client: "reader", verb: "watch" });
     double.gateway.breakWatches();

@@ -41,6 +41,8 @@ export type CacheOptions<T extends KubeObject, V> = {
 const PAGE_TIMEOUT = 30_000;
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 30_000;
+/** While somebody waits for the first list. */
+const LONGEST_PAUSE_WAITED_FOR = 500;
 /** The server sends a bookmark about every minute: a stream that is silent for longer may be cut without anyone noticing. */
 const SILENCE = 150_000;
 
@@ -67,6 +69,9 @@ export class WatchCache<T extends KubeObject, V> {
   readonly #scope: Pick<ListOptions, "namespace" | "labelSelector" | "fieldSelector" | "metadataOnly">;
   #running: Promise<void> | undefined;
   #isSynced = false;
+  /** How many wait for the first list. */
+  #waiting = 0;
+  #pause = new AbortController();
   #confirmedAt = Number.NEGATIVE_INFINITY;
   #lastError: ApiError | undefined;
 
@@ -133,10 +138,14 @@ export class WatchCache<T extends KubeObject, V> {
 
   /** Waits for the first list. The error is the last that came, or a time-out. */
   async whenSynced(timeout: number, signal?: AbortSignal): Promise<Result<void, ApiError>> {
+    if (this.#isSynced) return ok(undefined);
+    // A server that was away for long is asked seldom: not while a caller needs it.
+    if (this.#waiting++ === 0) this.#pause.abort();
     const waiting = new AbortController();
     const signals = [waiting.signal, this.#stop.signal, ...(signal ? [signal] : [])];
     await Promise.race([this.#synced.promise, sleep(this.#options.clock, timeout, AbortSignal.any(signals))]);
     waiting.abort();
+    this.#waiting--;
     return this.#isSynced ? ok(undefined) : err(this.#lastError ?? this.#notSynced(timeout));
   }
 
@@ -172,7 +181,10 @@ export class WatchCache<T extends KubeObject, V> {
       if (isProgress) attempt = 0;
       // A stream that ended in good order goes on at once, unless the server ends every one at once.
       if (result.ok && (isProgress || clock.elapsed() - startedAt > 1_000)) continue;
-      await sleep(clock, backoff(attempt++, FIRST_PAUSE, LONGEST_PAUSE, clock), this.#stop.signal);
+      this.#pause = new AbortController();
+      const longest = this.#waiting > 0 ? LONGEST_PAUSE_WAITED_FOR : LONGEST_PAUSE;
+      const pause = backoff(attempt++, FIRST_PAUSE, longest, clock);
+      await sleep(clock, pause, AbortSignal.any([this.#stop.signal, this.#pause.signal]));
     }
   }
 

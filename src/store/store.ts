@@ -93,8 +93,8 @@ export interface Store {
    * A store that cannot know leaves it out.
    */
   revision?(): Promise<Result<string, StoreError>>;
-  /** In the order of network name and range. */
-  pools(): Promise<Result<readonly PoolUsage[], StoreError>>;
+  /** In the order of network name and range. `patience`: as of `commit`. */
+  pools(patience?: number): Promise<Result<readonly PoolUsage[], StoreError>>;
   /** What an administrator should look at, a sentence each. */
   notes?(): readonly string[];
   /** Which slices nodes have, and how full they are. */

@@ -152,6 +152,19 @@ describe("errors that help", () => {
     expect(double.objects(RESERVATIONS).length).toBe(1);
   });
 
+  test("a server that is away", async () => {
+    const { clock, double, agent } = await warm();
+    double.gateway.stop();
+    const release = { kind: "release", sandbox: "sandbox-first", ifname: "net1" } as const;
+    for (const change of [acquire("10.0.0.0/16", { pod: "a" }), release]) {
+      const result = await clock.run(agent.commit([change]));
+      expect(result).toMatchObject({
+        ok: false,
+        error: { code: "store_unavailable", message: expect.stringContaining("connection refused") },
+      });
+    }
+  });
+
   test("CRDs that are not installed", async () => {
     const clock = new VirtualClock(4);
     const agent = openOn(new Double({ clock, crds: [] }), { clock, staying: false });

@@ -118,6 +118,12 @@ export class CachedSource implements Source, Sink {
     return true;
   }
 
+  trouble(): ApiError | undefined {
+    return [this.#pools, this.#reservations]
+      .map(({ lastError }) => lastError)
+      .find((error) => error && error.code !== "expired");
+  }
+
   isCurrent(): boolean {
     return Math.max(this.#pools.age, this.#reservations.age) < STALE;
   }

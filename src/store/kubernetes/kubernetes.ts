@@ -147,8 +147,8 @@ export class KubernetesStore implements Store {
     return ok(claims.sort(compareClaims));
   }
 
-  async pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
-    const known = await this.#source.allPools(this.#deadline());
+  async pools(patience?: number): Promise<Result<readonly PoolUsage[], StoreError>> {
+    const known = await this.#source.allPools(this.#deadline(patience));
     if (!known.ok) return err(storeError(this.name, known.error));
     const usage = [...this.#state.pools()].map(({ pool, used }) => ({ pool, used: used.count }));
     return ok(usage.sort((a, b) => comparePools(a.pool, b.pool)));
@@ -203,8 +203,8 @@ export class KubernetesStore implements Store {
     }
   }
 
-  #deadline(): number {
-    return this.#options.clock.elapsed() + this.#options.patience;
+  #deadline(patience = this.#options.patience): number {
+    return this.#options.clock.elapsed() + patience;
   }
 
   #carryOut(change: Change, deadline: number): Promise<Result<Outcome, ApiError>> {
@@ -230,7 +230,9 @@ export class KubernetesStore implements Store {
   ): Promise<Result<Outcome, ApiError>> {
     const { clock } = this.#options;
     const ended = new AbortController();
-    const late = sleep(clock, Math.max(0, deadline - clock.elapsed()), ended.signal).then(() => err(LATE));
+    const late = sleep(clock, Math.max(0, deadline - clock.elapsed()), ended.signal).then(() =>
+      err(this.#source.trouble() ?? LATE),
+    );
     const result = await Promise.race([work, late]);
     ended.abort();
     return result;

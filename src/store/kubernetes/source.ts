@@ -28,6 +28,8 @@ export interface Source {
   recheck(deadline: number): Promise<Result<void, ApiError>>;
   /** Whether the state shows all reservations. */
   knowsReservations(): boolean;
+  /** Why news do not come at present, if they do not. */
+  trouble(): ApiError | undefined;
   /** Whether the state is as new as the server's, but for the delay of a watch. */
   isCurrent(): boolean;
   close(): void;
@@ -90,6 +92,10 @@ export class DirectSource implements Source {
 
   knowsReservations(): boolean {
     return this.#hasReservations;
+  }
+
+  trouble(): ApiError | undefined {
+    return undefined;
   }
 
   isCurrent(): boolean {

@@ -111,8 +111,8 @@ export class SlicedStore implements Store {
     return ok([...others, ...held].sort(compareClaims));
   }
 
-  pools(): Promise<Result<readonly PoolUsage[], StoreError>> {
-    return this.#inner.pools();
+  pools(patience?: number): Promise<Result<readonly PoolUsage[], StoreError>> {
+    return this.#inner.pools(patience);
   }
 
   async slices(): Promise<Result<readonly SliceUse[], StoreError>> {
