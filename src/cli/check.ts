@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import type { StoreChoice } from "../config/index.ts";
-import { type Finding, findingsOf } from "../inspect/findings.ts";
+import { findingsOf } from "../inspect/findings.ts";
 import { err, ok, type Result } from "../result.ts";
 import { type ClusterCheck, checkCluster } from "./check-cluster.ts";
 import { openCluster } from "./cluster.ts";
 import { readDuration } from "./duration.ts";
+import { findingsListing } from "./findings.ts";
 import { knownNetworks, NETWORK_HELP, NETWORK_OPTIONS } from "./networks.ts";
-import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
+import { colourful, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
 import {
   chosenSource,
   describeFailure,
@@ -45,21 +46,6 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
-const LISTING: Listing<Finding> = {
-  empty: "Nothing was found.",
-  columns: [
-    {
-      title: "SEVERITY",
-      cell: ({ severity }) => severity,
-      colour: ({ severity }) => (severity === "error" ? "red" : "yellow"),
-    },
-    { title: "SUBJECT", cell: ({ subject }) => subject },
-    { title: "CODE", cell: ({ code }) => code, wide: true },
-    { title: "WHAT", cell: ({ message }) => message },
-    { title: "WHAT TO DO", cell: ({ hint }) => hint },
-  ],
-};
-
 /** `berth check`: what is inconsistent. `berth import`: the same, and what there is. */
 export async function runCheck(args: string[], isImport = false): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
@@ -82,7 +68,7 @@ export async function runCheck(args: string[], isImport = false): Promise<number
   const { claims, pools, findings } = looked.value;
   const found = [...findingsOf({ claims, pools, networks: networks.value, now: Date.now() }), ...findings];
   const style = { colours: colourful(), headers: !values["no-headers"] };
-  process.stdout.write(await renderListing(found, LISTING, output, style));
+  process.stdout.write(await renderListing(found, findingsListing("Nothing was found."), output, style));
   return found.some(({ severity }) => severity === "error") ? 1 : 0;
 }
 

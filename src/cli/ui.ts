@@ -11,7 +11,7 @@ import { onBehalfOf } from "../kube/on-behalf.ts";
 import { jsonLog } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { KubernetesStore } from "../store/kubernetes/kubernetes.ts";
-import { findCluster, openCluster } from "../store/kubernetes/open.ts";
+import { connectionOf, openCluster } from "../store/kubernetes/open.ts";
 import { ClusterFacts } from "../web/cluster.ts";
 import type { Door } from "../web/door.ts";
 import { KeyDoor } from "../web/key-door.ts";
@@ -115,7 +115,7 @@ function signInDoor(options: SourceOptions, writable: boolean): Result<Door, str
   const choice = chosenSource(options);
   if (choice.kind !== "kubernetes")
     return err("--sign-in is for the claims of a cluster: name a --kubeconfig");
-  const found = findCluster(choice, systemClock);
+  const found = connectionOf(choice, systemClock);
   if (!found.ok) return err(`${found.error.store}: ${found.error.message} (${found.error.hint})`);
   const { source, namespace } = found.value;
   const log = jsonLog(writeLog, "verbose", systemClock.now);

@@ -1,4 +1,4 @@
-import type { KubeObject, Resource } from "./api.ts";
+import type { KubeObject, ObjectMeta, Resource } from "./api.ts";
 
 const WHEREABOUTS = { group: "whereabouts.cni.cncf.io", version: "v1alpha1", namespaced: true } as const;
 
@@ -250,4 +250,14 @@ function core<T extends KubeObject>(plural: string, kind: string, namespaced: bo
 
 function apps<T extends KubeObject>(plural: string, kind: string): Resource<T> {
   return { group: "apps", version: "v1", plural, kind, namespaced: true };
+}
+
+/** What tells an object and its version from others, for those who keep many in memory. */
+export function identityOf({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
+  return {
+    name,
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
 }

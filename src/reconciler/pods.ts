@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { ApiError, KubeClient, ObjectMeta } from "../kube/api.ts";
-import { PODS, type Pod } from "../kube/objects.ts";
+import { identityOf, PODS, type Pod } from "../kube/objects.ts";
 import { type Change, WatchCache } from "../kube/watch-cache.ts";
 import type { Log } from "../log.ts";
 import type { Result } from "../result.ts";
@@ -96,16 +96,12 @@ export function livePodOf({ metadata, status }: Pod): LivePod {
 
 /** A pod without labels, owners and most annotations. */
 function slim({ apiVersion, kind, metadata }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, annotations } = metadata;
-  const configHash = annotations?.[CONFIG_HASH];
+  const configHash = metadata.annotations?.[CONFIG_HASH];
   return {
     apiVersion,
     kind,
     metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...identityOf(metadata),
       ...(configHash !== undefined && { annotations: { [CONFIG_HASH]: configHash } }),
     },
   };

@@ -9,11 +9,12 @@ import { err, ok, type Result } from "../../result.ts";
 import { openCluster } from "../../store/kubernetes/open.ts";
 import { openStore } from "../../store/open.ts";
 import type { Store } from "../../store/store.ts";
+import type { Problem } from "../findings.ts";
 import { colourful, type Output, renderData, renderListing } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { chosenSource, describeFailure, openSource, type SourceOptions } from "../source.ts";
 import { PROBLEMS } from "./listings.ts";
-import { listOrNone, type Problem } from "./survey.ts";
+import { listOrNone } from "./survey.ts";
 
 export type CopyOptions = SourceOptions & {
   readonly "to-database"?: string | undefined;

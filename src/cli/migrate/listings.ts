@@ -1,6 +1,7 @@
+import { findingsListing } from "../findings.ts";
 import type { Listing } from "../output.ts";
 import type { Step } from "./steps.ts";
-import type { Found, Problem } from "./survey.ts";
+import type { Found } from "./survey.ts";
 
 export const FOUND: Listing<Found> = {
   empty: "There is nothing.",
@@ -11,20 +12,7 @@ export const FOUND: Listing<Found> = {
   ],
 };
 
-export const PROBLEMS: Listing<Problem> = {
-  empty: "Nothing stands in the way.",
-  columns: [
-    {
-      title: "SEVERITY",
-      cell: ({ severity }) => severity,
-      colour: ({ severity }) => (severity === "error" ? "red" : "yellow"),
-    },
-    { title: "SUBJECT", cell: ({ subject }) => subject },
-    { title: "CODE", cell: ({ code }) => code, wide: true },
-    { title: "WHAT", cell: ({ message }) => message },
-    { title: "WHAT TO DO", cell: ({ hint }) => hint },
-  ],
-};
+export const PROBLEMS = findingsListing("Nothing stands in the way.");
 
 const STATES: Record<Step["state"], string> = {
   done: "done",

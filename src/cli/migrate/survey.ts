@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { flatFileCandidates } from "../../config/index.ts";
-import { type Finding, findingsOf } from "../../inspect/findings.ts";
+import { findingsOf } from "../../inspect/findings.ts";
 import { formatCidr } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
 import { listAll } from "../../kube/list.ts";
@@ -16,11 +16,10 @@ import {
 import { lintNetworks, lintText, networksOf } from "../../lint/index.ts";
 import { ok, type Result } from "../../result.ts";
 import { checkCluster } from "../check-cluster.ts";
+import type { Problem } from "../findings.ts";
 
 /** Something to take over. */
 export type Found = { readonly what: string; readonly count: string; readonly about: string };
-/** Something that stands in the way (`error`), or that a person should know. */
-export type Problem = Omit<Finding, "code"> & { readonly code: string };
 export type MigrationSurvey = { readonly found: readonly Found[]; readonly problems: readonly Problem[] };
 
 /** The largest offset that Go reads. */

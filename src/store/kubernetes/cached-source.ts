@@ -4,6 +4,7 @@ import type { ApiError, KubeClient, KubeObject } from "../../kube/api.ts";
 import {
   IP_POOLS,
   type IPPool,
+  identityOf,
   type OverlappingRangeIPReservation,
   RESERVATIONS,
 } from "../../kube/objects.ts";
@@ -165,17 +166,11 @@ function bare({
   metadata,
   spec,
 }: OverlappingRangeIPReservation): OverlappingRangeIPReservation {
-  const { name, namespace, uid, resourceVersion, annotations } = metadata;
+  const { annotations } = metadata;
   return {
     apiVersion,
     kind,
-    metadata: {
-      name,
-      ...(namespace !== undefined && { namespace }),
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      ...(annotations !== undefined && { annotations }),
-    },
+    metadata: { ...identityOf(metadata), ...(annotations !== undefined && { annotations }) },
     spec,
   };
 }

@@ -42,12 +42,12 @@ export function openKubernetes(
 
 /** The API server behind a store, for what is not in the store: attachments, pods, nodes. */
 export function openCluster(choice: ClusterChoice, clock: Clock): Result<KubeClient, StoreError> {
-  const connection = findCluster(choice, clock);
+  const connection = connectionOf(choice, clock);
   return connection.ok ? ok(connect(connection.value, clock)) : connection;
 }
 
 /** Where that API server is, and as whom it is asked. */
-export function findCluster(
+export function connectionOf(
   { kubeconfig, context }: ClusterChoice,
   clock: Clock,
 ): Result<Connection, StoreError> {
