@@ -81,6 +81,7 @@ export class Agent {
   readonly #failures = new Failures();
   readonly #tending = new Set<Timer>();
   readonly #stateDir: string;
+  readonly #isPod: boolean;
   #watch: Timer;
   #settings: Settings;
   #listener: { stop(force?: boolean): void };
@@ -128,6 +129,7 @@ export class Agent {
     });
     const { registry } = metrics;
     const isPod = options.inCluster === true;
+    this.#isPod = isPod;
     const leases =
       book &&
       dhcp &&
@@ -168,7 +170,7 @@ export class Agent {
     this.#pages = this.#servePages();
     this.#replay.schedule();
     this.#tidy = new Tidy(clock, () => Bun.gc(true));
-    this.#resumeSlices();
+    this.#openAhead();
     const owed = journal.depth();
     this.#log("verbose", "agent serves", {
       socket: endpoint.path,
@@ -187,7 +189,7 @@ export class Agent {
     const address = JSON.stringify(this.#settings.metrics);
     this.#settings = settings;
     this.#stores.close();
-    this.#resumeSlices();
+    this.#openAhead();
     if (JSON.stringify(settings.metrics) !== address) {
       this.#pages?.stop();
       this.#pages = this.#servePages();
@@ -231,9 +233,14 @@ export class Agent {
     }
   }
 
-  /** What an earlier process answered from the slices of this node is written without waiting for a call. */
-  #resumeSlices(): void {
-    for (const choice of storesWithSlices(this.#stateDir)) {
+  /**
+   * Opens what will be needed before the first call does: the cluster that this pod runs in, and stores of which an earlier process
+   * of this node had slices, so that what it answered is written.
+   */
+  #openAhead(): void {
+    const own: readonly StoreChoice[] = this.#isPod ? [{ kind: "kubernetes", kubeconfig: "" }] : [];
+    // A choice that is met twice is one store.
+    for (const choice of [...own, ...storesWithSlices(this.#stateDir)]) {
       const opened = this.#stores.warm(choice);
       if (!opened.ok) this.#log("error", opened.error.message, { hint: opened.error.hint });
     }

@@ -49,7 +49,7 @@ function wish(node: string, have = 0): NodeSlicePool {
   return requestFor("net", cidr(RANGE), 28, node, have, "kube-system");
 }
 
-/** `held`: how many addresses IPPools hold; nodes a and b exist; everything lasts long enough. */
+/** `held`: how many addresses IPPools hold; nodes a and b exist; everything lasts long enough but the wait for slices. */
 function plan(
   objects: readonly NodeSlicePool[],
   world: Partial<World> & { held?: Record<string, number> } = {},
@@ -63,7 +63,7 @@ function plan(
       isNode: (name) => ["a", "b"].includes(name),
       use: (name) => (name in held ? { count: held[name] ?? 0 } : undefined),
       uses: () => [],
-      lasts: (_what, isSo) => isSo,
+      lasts: (what, isSo) => isSo && !what.startsWith("draining"),
       keepsConditions: true,
       now: 0,
       ...rest,
@@ -188,6 +188,12 @@ describe("attachments", () => {
       if (reasons.length > 0) expect(pruned.steps).toEqual([]);
     },
   );
+
+  test("one node that returns nothing does not keep the others waiting for ever", () => {
+    const world = { attachments: attachment("net", "/27"), lasts: (_what: string, isSo: boolean) => isSo };
+    const there = pool("net", { "10.5.0.0/28": "a" });
+    expect(told(plan([there, wish("b")], world))[0]).toBe("write net /28 a=10.5.0.0/28 b=10.5.0.16/28");
+  });
 
   test("of two that disagree the one in force stays, whichever becomes known first", () => {
     const both = [

@@ -41,9 +41,10 @@ export function poolsOutside(
     const rest = realm === "" ? prefix : prefix.startsWith(`${realm}-`) && prefix.slice(realm.length + 1);
     return rest !== false && (rest === node || isNode(rest));
   };
+  // Where addresses lie is worked out last, of the few pools for which it counts.
   return [...pools].filter(
     (pool) =>
-      pool.range.family === family && pool.held.length > 0 && !given.has(pool.name) && isOfRealm(pool),
+      pool.range.family === family && !given.has(pool.name) && isOfRealm(pool) && pool.held.length > 0,
   );
 }
 
@@ -64,5 +65,12 @@ export function poolsBeside({ pool }: Want, state: State, overlapCheck: boolean)
 export function useOf(record: PoolRecord): PoolUse {
   const { name, pool, used } = record;
   const [first] = record.entries();
-  return { name, range: pool.range, node: first?.allocation.node ?? "", held: [...used.runs()] };
+  return {
+    name,
+    range: pool.range,
+    node: first?.allocation.node ?? "",
+    get held() {
+      return [...used.runs()];
+    },
+  };
 }
