@@ -124,7 +124,7 @@ describe("wires that fail", () => {
   test("nobody listens: the write was surely not carried out", async () => {
     const server = serve();
     for (const end of ends.splice(0)) end();
-    const answer = await client(server, good).create(IP_POOLS, pool(), { timeout: 300 });
+    const answer = await client(server, good).create(IP_POOLS, pool(), { timeout: 1_500 });
     expect(answer).toMatchObject({ ok: false, error: { code: "unreachable", maybeDone: false } });
   });
 
