@@ -1,8 +1,7 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
 import type { StoreChoice } from "../config/index.ts";
-import { releaseExpired } from "../inspect/steer.ts";
-import { logOf, Machine, thisNode } from "../ipam/machine.ts";
+import { logOf, Machine } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { storesWithSlices } from "../store/kubernetes/slices/journal-file.ts";
@@ -26,6 +25,7 @@ import { Server } from "./server.ts";
 import { claimEndpoint, type Endpoint, isSocket, listen, release } from "./socket.ts";
 import { aboutProcess, journalStatus, type Status, type StoreStatus, storeStatus } from "./status.ts";
 import { Stores } from "./stores.ts";
+import { Tending } from "./tending.ts";
 import { Tidy } from "./tidy.ts";
 
 export type AgentOptions = {
@@ -48,9 +48,6 @@ const MAX_CONNECTIONS = 2048;
 const WATCH = 1_000;
 /** What is under way at a stop may take this long, in milliseconds. */
 const DRAIN = 12_000;
-/** Milliseconds until a store that was opened is looked after, and from then on. */
-const TEND_FIRST = 2_000;
-const TEND_AGAIN = 600_000;
 /** Counts of a pool may be this old on the metrics page, in milliseconds. */
 const POOLS_AGE = 5_000;
 
@@ -79,7 +76,7 @@ export class Agent {
   readonly #leases: LeaseService | undefined;
   readonly #history: History | undefined;
   readonly #failures = new Failures();
-  readonly #tending = new Set<Timer>();
+  readonly #tending: Tending;
   readonly #stateDir: string;
   readonly #isPod: boolean;
   #watch: Timer;
@@ -122,6 +119,7 @@ export class Agent {
     this.#log = (level, msg, fields) =>
       jsonLog(write, this.#settings.logLevel, clock.now)(level, msg, fields);
     this.#history = this.#openHistory(stateDir);
+    this.#tending = new Tending({ clock, log: this.#log, history: this.#history });
     this.#stores = new Stores({
       clock,
       open: (choice) => this.#openStore(choice),
@@ -202,7 +200,7 @@ export class Agent {
     this.#state = "draining";
     this.#watch.cancel();
     this.#tidy.stop();
-    for (const timer of this.#tending) timer.cancel();
+    this.#tending.stop();
     this.#listener.stop(false);
     const over = new AbortController(); // else the timer would keep the process
     const late = sleep(this.#clock, DRAIN, over.signal).then(() => "late");
@@ -256,35 +254,9 @@ export class Agent {
       slices,
     });
     if (!opened.ok) return opened;
-    // Behind the calls that wait for the store. In a cluster reservations are the reconciler's to end.
-    this.#tend(opened.value, choice.kind === "sqlite", TEND_FIRST);
+    // In a cluster reservations are the reconciler's to end.
+    this.#tending.add(opened.value, choice.kind === "sqlite");
     return this.#history ? ok(recorded(opened.value, this.#history)) : opened;
-  }
-
-  /** Compares the history with the store, and ends reservations whose time is over, now and every so often. */
-  #tend(store: Store, sweeps: boolean, after: number): void {
-    const timer = this.#clock.after(after, () => {
-      this.#tending.delete(timer);
-      void this.#tendNow(store, sweeps);
-    });
-    this.#tending.add(timer);
-  }
-
-  async #tendNow(store: Store, sweeps: boolean): Promise<void> {
-    try {
-      const claims = await store.claims({});
-      if (claims.ok) this.#history?.reconcile(store.name, thisNode(), claims.value);
-      if (!sweeps) return;
-      const now = this.#clock.now();
-      const ended = await releaseExpired(this.#history ? recorded(store, this.#history) : store, now);
-      if (ended.ok && ended.value > 0)
-        this.#log("verbose", "reservations ended", { store: store.name, count: ended.value });
-      // A store that was closed is tended again when it is opened again.
-      if (this.#state === "serving" && (ended.ok || ended.error.retry === "transient"))
-        this.#tend(store, sweeps, TEND_AGAIN);
-    } catch (error) {
-      this.#log("error", "a store could not be tended", { store: store.name, why: String(error) });
-    }
   }
 
   async #answer(call: CallFrame, peer: Peer): Promise<ReplyFrame> {
