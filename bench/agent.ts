@@ -48,6 +48,17 @@ export class BenchAgent {
     return Number(line?.[1]) / 1024;
   }
 
+  /** Waits until it has worked off what others have written, as its CPU time tells. */
+  async quiet(): Promise<void> {
+    for (let before = -1; ; ) {
+      const fields = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      const ticks = Number(fields[11]) + Number(fields[12]);
+      if (ticks - before <= 2) return;
+      before = ticks;
+      await Bun.sleep(500);
+    }
+  }
+
   async stop(): Promise<void> {
     this.#child.kill("SIGTERM");
     await this.#child.exited;

@@ -43,6 +43,7 @@ export async function measureCluster(
       const run = async (what: string, adds: number, prefill?: (range: string) => Promise<void>) => {
         const range = `10.${++net}.0.0/16`;
         await prefill?.(range);
+        for (const agent of agents) await agent.quiet();
         const row = await crowd({ what, adds, range, agents, server });
         progress(`${count} agents, ${what}: ${adds} ADDs in ${Math.round(row.add)} ms`);
         rows.push(row);
@@ -51,10 +52,9 @@ export async function measureCluster(
         await run("warm-up", 10 * count);
         rows.pop();
         for (const adds of CROWDS) await run("empty pool", adds);
-        // Ten agents that watch pools of thousands would measure how the double copies them to each.
-        if (count > 1) continue;
         const held = (range: string) => server.hold(range, HELD);
         await run(`pool that holds ${HELD.toLocaleString("en")}`, 200, held);
+        if (count > 1) continue;
         const reserved = (range: string) => server.reserve(range, OVERLAPPING);
         await run(`${OVERLAPPING.toLocaleString("en")} addresses held by an overlapping pool`, 200, reserved);
       } finally {
