@@ -1,6 +1,7 @@
 import type { JournalStorage } from "../../src/agent/journal.ts";
 import type { CallFrame } from "../../src/cni/wire.ts";
 import type { Transport } from "../../src/kube/transport.ts";
+import type { SliceJournals } from "../../src/store/kubernetes/slices/journal.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Process } from "./process.ts";
 
@@ -11,6 +12,7 @@ import type { Process } from "./process.ts";
 export type Defect = {
   readonly wire?: (wire: Transport, process: Process) => Transport;
   readonly storage?: (storage: JournalStorage) => JournalStorage;
+  readonly slices?: (journals: SliceJournals) => SliceJournals;
   /** Milliseconds between the reconciler's looks. */
   readonly grace?: number;
   readonly store?: (store: Store, call: CallFrame) => Store;

@@ -3,6 +3,7 @@ import type { CallFrame } from "../../src/cni/wire.ts";
 import { formatCidr, parseCidr } from "../../src/ip/cidr.ts";
 import type { ApiRequest, ApiResponse, Transport, TransportError } from "../../src/kube/transport.ts";
 import { ok, type Result } from "../../src/result.ts";
+import type { SliceJournals } from "../../src/store/kubernetes/slices/journal.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Defect } from "./defect.ts";
 
@@ -145,6 +146,30 @@ function halfDone(store: Store): Store {
   );
 }
 
+/** A reservation is deleted by its name alone, in whatever version it is by then. */
+const unconditional = rewired((request, send) => {
+  if (request.method !== "DELETE" || !isReservation(request)) return send(request);
+  const { preconditions: _, ...options } = JSON.parse(request.body ?? "{}");
+  return send({ ...request, body: JSON.stringify(options) });
+});
+
+/** What a node gives in its slices is not written down. */
+function unwritten(journals: SliceJournals): SliceJournals {
+  return {
+    exists: (store) => journals.exists(store),
+    open: (store) => {
+      const journal = journals.open(store);
+      return {
+        rows: () => journal.rows(),
+        grants: () => journal.grants(),
+        write: () => undefined,
+        keepGrants: (grants) => journal.keepGrants(grants),
+        close: () => journal.close(),
+      };
+    },
+  };
+}
+
 function wrapped(store: Store, commit: Store["commit"]): Store {
   return {
     name: store.name,
@@ -167,5 +192,7 @@ export const DEFECTS: readonly { readonly name: string; readonly within: number;
     { name: "half of a dual-stack ADD", within: 100_000, defect: { store: halfDone } },
     { name: "no journal", within: 100_000, defect: { storage: forgetful } },
     { name: "no second try after a lost answer", within: 100_000, defect: { wire: lostIsDone } },
+    { name: "a reservation deleted by name alone", within: 100_000, defect: { wire: unconditional } },
+    { name: "slices without a journal", within: 100_000, defect: { slices: unwritten } },
     { name: "grace time zero", within: 300_000, defect: { grace: 0 } },
   ];

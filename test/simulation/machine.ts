@@ -149,18 +149,19 @@ export class Machine {
     const world = this.#world;
     const log: Log = (level, msg, fields) =>
       world.trace(() => `${this.name}: ${level} ${msg} ${JSON.stringify(fields ?? {})}`);
-    const { wire, storage, store } = world.defect;
+    const { wire, storage, slices, store } = world.defect;
     const connected = world.connect(this.name);
     const powerFails = () => world.reboot(this.name, 5_000);
     const opened = openJournal(this.disk, process, powerFails);
+    const journals = openSliceJournals(this.disk, process, powerFails, (row) =>
+      world.ledger.rowChanged(row.pool, row.offset, row.held),
+    );
     return {
       node: this.name,
       process,
       wire: wire ? wire(connected, process) : connected,
       storage: storage ? storage(opened) : opened,
-      slices: openSliceJournals(this.disk, process, powerFails, (row) =>
-        world.ledger.rowChanged(row.pool, row.offset, row.held),
-      ),
+      slices: slices ? slices(journals) : journals,
       writeDelay: world.scenario.writeDelay,
       log,
       ...(store && { store }),
