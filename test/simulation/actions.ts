@@ -113,7 +113,10 @@ function actOnNode(world: World, action: Extract<Action, { node: string }>): boo
       return true;
     case "return":
       if (!world.isGone(machine.name)) return false;
-      if (action.old) machine.restoreSnapshot();
+      if (action.old) {
+        machine.restoreSnapshot();
+        world.liars.add(machine.name); // what it has done since is forgotten
+      }
       world.addNode(machine.name);
       machine.boot();
       return true;

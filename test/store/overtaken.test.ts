@@ -6,7 +6,9 @@ import { VirtualClock } from "../virtual-clock.ts";
 import { keepingCrds, openOn } from "./cluster.ts";
 import { reservationsOf, unreserved } from "./ledger.ts";
 
-const add = (sandbox: string) => [acquire("10.0.0.0/24", { pod: "a", uid: "u", sandbox })];
+const add = (sandbox: string, now = 1) => [
+  { ...acquire("10.0.0.0/24", { pod: "a", uid: "u", sandbox }), now },
+];
 
 /** A process whose call the runtime has given up, and which lives on; and another one of the same node. */
 function start() {
@@ -37,6 +39,19 @@ test("an ADD that the runtime has given up takes no address from the pod's newer
   expect(held.ok && held.value.length).toBe(1);
   expect(reservationsOf(double)).toEqual(["10.0.0.1 default/a net1"]);
   expect(unreserved(double)).toEqual([]);
+  await end();
+});
+
+test("nor one that has not reached the server before", async () => {
+  const { clock, double, orphan, current, end } = start();
+  const away = { do: "answer", failure: ANSWERS.unavailable } as const;
+  const lifted = double.faults.plant({ client: "orphan" }, away);
+  const old = orphan.commit(add("old", clock.now()));
+  await clock.advance(1_000);
+  await clock.run(current.commit(add("new", clock.now())));
+  lifted.remove();
+  const late = await clock.run(old);
+  expect(late.ok ? late.value.map(summary) : late.error.message).toContain("another sandbox");
   await end();
 });
 

@@ -35,6 +35,8 @@ export type Tools = {
 
 const FIRST_PAUSE = 2;
 const LONGEST_PAUSE = 250;
+/** Milliseconds that an ADD may take whose runtime has given it up. */
+const LONGEST_ADD = 120_000;
 /** Milliseconds for taking back what a failed ADD has written, after its caller's time. */
 const UNDO = 5_000;
 
@@ -129,13 +131,19 @@ export class Acquisition {
    * the runtime has given up this ADD, whose process lives on, and nothing may be taken from the sandbox that runs.
    */
   #isOvertaken(): boolean {
-    const { pod, ifname, sandbox } = this.#request.owner;
+    const { now, owner } = this.#request;
+    const { pod, ifname, sandbox } = owner;
     const others: string[] = [];
+    const older: string[] = [];
     for (const { entry } of this.#tools.state.heldBy(pod, ifname)) {
-      const { id } = entry.allocation;
-      if (id !== sandbox && samePod(ownerOf(entry.allocation).pod, pod)) others.push(id);
+      const { id, since = "" } = entry.allocation;
+      if (id === sandbox || !samePod(ownerOf(entry.allocation).pod, pod)) continue;
+      others.push(id);
+      const age = Date.parse(since) - now;
+      // One that could not reach the server for long sees it only now; a clock that was set back must not stop others for long.
+      if (!(age > 0 && age < LONGEST_ADD)) older.push(id);
     }
-    this.#predecessors ??= new Set(others);
+    this.#predecessors ??= new Set(older);
     const known = this.#predecessors;
     return others.some((id) => !known.has(id));
   }
