@@ -6,7 +6,7 @@ import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { CNI_VARIABLES } from "../cni/wire.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
-import { logOf, Machine, netnsId, PATIENCE_ALONE } from "../ipam/machine.ts";
+import { logOf, Machine, netnsId, PATIENCE, PATIENCE_ALONE } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 
@@ -50,7 +50,7 @@ export async function runCni(args: string[]): Promise<number> {
     logOf(stdin, (line) => process.stderr.write(line), systemClock),
     (choice) => {
       const store = openStore(choice, {
-        patience: PATIENCE_ALONE,
+        patience: choice.kind === "sqlite" ? PATIENCE_ALONE : PATIENCE,
         slices: { stateDir: stateDir(), writeDelay: 0 },
       });
       if (store.ok) opened = store.value;

@@ -14,7 +14,7 @@ import type { DhcpAccess } from "./leases.ts";
 export const PATIENCE = 10_000;
 
 /**
- * Of a process for one call; upstream's DEL waits as long. A crowd of them takes the processor from the one that holds
+ * Of a process for one call on SQLite; upstream's DEL waits as long. A crowd of them takes the processor from the one that holds
  * the lock: of 200 that start at once on two slow cores some wait for 30 s. Fairer ways to wait cost more than they give.
  */
 export const PATIENCE_ALONE = 60_000;

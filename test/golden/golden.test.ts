@@ -23,7 +23,7 @@ function cases(
     }
     const deviation = deviations[name];
     const title = deviation ? `${name}, on purpose otherwise: ${deviation.reason}` : name;
-    test(title, () => body(golden, name), 60_000);
+    test(title, () => body(golden, name), 40_000);
   }
 }
 
