@@ -180,9 +180,9 @@ export class Ledger {
   #checkAcknowledged(holding: Holding): void {
     const { user, pool, offset, address, networkName, overlapCheck, text } = holding;
     const entry = this.#pool(pool)?.spec.allocations[offset];
-    // Go has given it to a pod of that name meanwhile, by the name alone.
-    const isOfGo = entry?.podref === user.podref && entry.uid === undefined;
-    if (isOfGo && !user.isGo && entry.id !== user.sandbox) this.#damaged.add(placeOf(holding));
+    // Go has given it away meanwhile: to a pod of that name, or what another Go had.
+    const isOfGo = entry !== undefined && entry.uid === undefined && entry.id !== user.sandbox;
+    if (isOfGo && (user.isGo || entry.podref === user.podref)) this.#damaged.add(placeOf(holding));
     if (this.#damaged.has(placeOf(holding))) return;
     if (entry?.podref !== user.podref || (entry.id !== user.sandbox && !user.isGo))
       this.fail(
