@@ -1,8 +1,11 @@
 import type { Acquire, Claim, Outcome, Want } from "../../../allocation/claim.ts";
 import { realmSpace } from "../../../allocation/pool.ts";
+import { sleep } from "../../../clock.ts";
+import { backoff } from "../../../kube/retry.ts";
 import { err, ok, type Result } from "../../../result.ts";
 import type { StoreError } from "../../store.ts";
 import { storeError } from "../failure.ts";
+import { LATE } from "../pool-writer.ts";
 import { canCutSlice, leftIn } from "./entitlement.ts";
 import { type Cell, handOver } from "./ledger.ts";
 import type { Synced } from "./mirror.ts";
@@ -16,6 +19,8 @@ const SLICE_PATIENCE = 5_000;
 /** One in so many addresses left, and a further slice is asked for. */
 const LOW = 8n;
 const UNDO = 5_000;
+const FIRST_PAUSE = 4;
+const LONGEST_PAUSE = 400;
 
 /** One ADD in the node's own slices: a write to its disk, and to the API server only where somebody has to be asked. */
 export async function addInSlices(
@@ -25,6 +30,7 @@ export async function addInSlices(
 ): Promise<Result<Outcome, StoreError>> {
   const { store, clock, holdings, book, tools, entitlement } = workings;
   const askUntil = Math.min(deadline, clock.elapsed() + SLICE_PATIENCE);
+  let lost = 0;
   for (;;) {
     const ready = await makeReady(request, deadline, workings);
     if (!ready.ok) return ready;
@@ -39,7 +45,11 @@ export async function addInSlices(
       const { claims, created, cells } = planned.value.value;
       if (isThrough(request, workings)) {
         const failed = await writeThrough(cells, created, deadline, workings);
-        if (failed === "again") continue;
+        if (failed === "again") {
+          if (clock.elapsed() >= deadline) return err(storeError(store, LATE));
+          await sleep(clock, backoff(lost++, FIRST_PAUSE, LONGEST_PAUSE, clock));
+          continue;
+        }
         if (failed) return err(failed);
       }
       askAhead(request, workings);
