@@ -34,6 +34,16 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Runs `run` once at a time of `clock.elapsed()`, or before it: one that is further away than timers reach, 2^31 ms, is to be set
+ * again.
+ */
+export function alarm(clock: Clock, at: number, run: () => void): Timer {
+  return clock.after(Math.min(LONGEST, Math.max(0, Math.ceil(at - clock.elapsed()))), run);
+}
+
+const LONGEST = 2 ** 31 - 1;
+
 /** Resolves after so many milliseconds, or as soon as the signal aborts. Never rejects. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

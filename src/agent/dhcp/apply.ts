@@ -1,7 +1,8 @@
 import type { Route } from "../../cni/result.ts";
 import type { Lease } from "../../dhcp/lease.ts";
-import { sameAddress } from "../../ip/address.ts";
+import { formatAddress, sameAddress } from "../../ip/address.ts";
 import type { NetnsError } from "../../netns/error.ts";
+import { atInterface, type InterfaceRef } from "../../netns/interface.ts";
 import {
   addAddress,
   addRoute,
@@ -12,9 +13,25 @@ import {
 } from "../../netns/netlink/addresses.ts";
 import type { Netlink } from "../../netns/netlink/socket.ts";
 import { ok, type Result } from "../../result.ts";
+import { type LeaseRecord, refOf } from "./record.ts";
 
-/** Whether the interface carries the address of the lease. */
-export function carries(netlink: Netlink, index: number, lease: Lease): Result<boolean, NetnsError> {
+/** Why the interface does not have what the record says; undefined if it does. */
+export function faultOf(record: LeaseRecord): string | undefined {
+  const { lease, trouble } = record;
+  if (trouble !== undefined) return trouble;
+  if (lease === undefined) return "there is no lease yet";
+  const present = atInterface(refOf(record), (netlink, link) => carries(netlink, link.index, lease));
+  if (!present.ok) return present.error.message;
+  return present.value ? undefined : `the interface does not carry ${formatAddress(lease.address.address)}`;
+}
+
+/** Whether the interface is still there; what cannot be found out counts as there. */
+export function isPresent(ref: InterfaceRef): boolean {
+  const found = atInterface(ref, () => ok(undefined));
+  return found.ok || found.error.code === "refused";
+}
+
+function carries(netlink: Netlink, index: number, lease: Lease): Result<boolean, NetnsError> {
   const carried = addressesOf(netlink, index, lease.family);
   if (!carried.ok) return carried;
   return ok(carried.value.some(({ address }) => sameAddress(address.address, lease.address.address)));

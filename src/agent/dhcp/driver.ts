@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../clock.ts";
+import { alarm, type Clock, type Timer } from "../../clock.ts";
 import type { Lease } from "../../dhcp/lease.ts";
 import type { Effect, Event, Failure, PhaseName } from "../../dhcp/machine.ts";
 import type { Log } from "../../log.ts";
@@ -39,8 +39,6 @@ const LISTEN = 4_000;
 
 /** How long a server may take to confirm a release (DHCPv6 does). */
 const RELEASE_PATIENCE = 2_000;
-/** Timers end at 2^31 ms. Waking early does no harm. */
-const LONGEST_SLEEP = 2 ** 31 - 1;
 
 const QUIET: readonly PhaseName[] = ["idle", "waiting", "bound"];
 
@@ -115,8 +113,7 @@ export class Driver<State extends ClientState, Message, Sent extends { readonly 
     this.#timer = undefined;
     const { wakeAt } = this.#state;
     if (this.#stopped || wakeAt === undefined) return;
-    const wait = Math.min(LONGEST_SLEEP, Math.max(0, wakeAt - this.#options.clock.elapsed()));
-    this.#timer = this.#options.clock.after(Math.ceil(wait), () => this.dispatch({ kind: "timer" }));
+    this.#timer = alarm(this.#options.clock, wakeAt, () => this.dispatch({ kind: "timer" }));
   }
 
   #carryOutAll(effects: readonly Effect<Sent>[]): void {

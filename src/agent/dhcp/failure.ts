@@ -1,6 +1,13 @@
 import { CniCode, type CniError, cniError } from "../../cni/error.ts";
+import type { Failure } from "../../dhcp/machine.ts";
 import type { NetnsError } from "../../netns/error.ts";
-import type { HolderError } from "./holder.ts";
+
+/** Why a lease is not had. */
+export type HolderError =
+  | { readonly code: "failed"; readonly failure: Failure }
+  | { readonly code: "gone"; readonly error: NetnsError }
+  | { readonly code: "journal"; readonly why: string }
+  | { readonly code: "ended" };
 
 /** The interface of an ADD cannot be used. */
 export function interfaceFailure({ code, message }: NetnsError, ifname: string): CniError {

@@ -1,10 +1,29 @@
 import { duidOfMac, duidOfName, macClientId, podClientId, sandboxClientId } from "../../dhcp/client-id.ts";
+import type { Family } from "../../ip/address.ts";
 import type { LeaseWish } from "../../ipam/leases.ts";
 import type { Interface } from "../../netns/interface.ts";
 import type { LeaseRecord } from "./record.ts";
 
-/** The record of a lease that is still to be had. `now` is in the time of leases. */
-export function recordOf(wish: LeaseWish, seen: Interface, family: 4 | 6, now: number): LeaseRecord {
+/** The records of leases that are still to be had, of each family that the wish is for. `now` is in the time of leases. */
+export function recordsOf(wish: LeaseWish, seen: Interface, now: number): readonly LeaseRecord[] {
+  const families: readonly Family[] = wish.config.ipv6 ? [4, 6] : [4];
+  return families.map((family) => recordOf(wish, seen, family, now));
+}
+
+/** Whether what is held is what the same ADD would ask for again: of the same interface, by the same clients. */
+export function areSame(held: readonly LeaseRecord[], wanted: readonly LeaseRecord[]): boolean {
+  return (
+    held.length === wanted.length &&
+    held.every(({ family, identity, index, client }) =>
+      wanted.some(
+        (one) =>
+          one.family === family && one.identity === identity && one.index === index && one.client === client,
+      ),
+    )
+  );
+}
+
+function recordOf(wish: LeaseWish, seen: Interface, family: Family, now: number): LeaseRecord {
   const { attachment, network, pod, uid, config } = wish;
   const { ref, link, parent } = seen;
   const id = clientIdOf(wish, link.mac);

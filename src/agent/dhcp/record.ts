@@ -1,8 +1,10 @@
 import * as v from "valibot";
+import type { Attachment } from "../../cni/attachments.ts";
 import { sandboxClientId } from "../../dhcp/client-id.ts";
 import type { Lease } from "../../dhcp/lease.ts";
 import { leaseFromJson, leaseToJson, shiftLease } from "../../dhcp/lease-text.ts";
-import type { Family } from "../../ip/address.ts";
+import { type Family, formatAddress } from "../../ip/address.ts";
+import type { LogFields } from "../../log.ts";
 import type { InterfaceRef } from "../../netns/interface.ts";
 import { err, ok, type Result } from "../../result.ts";
 
@@ -59,9 +61,32 @@ export function isKnownBySandbox({ sandbox, network, ifname, client }: LeaseReco
   return client === sandboxClientId(sandbox, network, ifname).toHex();
 }
 
+/** What the record's lease is of. */
+export function attachmentOf({ sandbox, ifname }: LeaseRecord): Attachment {
+  return { containerId: sandbox, ifname };
+}
+
 /** Where the interface of a record is. */
 export function refOf({ netns, identity, index }: LeaseRecord): InterfaceRef {
   return { netns, identity, index };
+}
+
+/** Which lease it is, for the log. */
+export function aboutOf({ sandbox, ifname, network, pod, family }: LeaseRecord): LogFields {
+  return { sandbox, ifname, network, ...(pod && { pod }), family };
+}
+
+/** What a lease gives and who gives it, for the log. */
+export function aboutLease({ address, server }: Lease): {
+  readonly address: string;
+  readonly server: string;
+} {
+  return { address: formatAddress(address.address), server: formatAddress(server) };
+}
+
+/** Never had a lease, and a server was asked for one: no answer of that ADD has left. */
+export function isCutOff({ lease, intent, trouble }: LeaseRecord): boolean {
+  return lease === undefined && intent !== undefined && trouble === undefined;
 }
 
 /** `shift` is what wall time shows more than the time of the lease, in milliseconds. */
@@ -94,19 +119,4 @@ export function recordFromJson(text: string, shift: number): Result<LeaseRecord,
     ...(lease.value && { lease: shiftLease(lease.value, -shift) }),
     ...(intent.value && { intent: shiftLease(intent.value, -shift) }),
   });
-}
-
-/** A record as text: a fraction of the memory, for leases that nothing happens to. */
-export class RestingRecord {
-  readonly #text: string;
-
-  constructor(record: LeaseRecord) {
-    this.#text = recordToJson(record, 0);
-  }
-
-  read(): LeaseRecord {
-    const read = recordFromJson(this.#text, 0);
-    if (!read.ok) throw new Error(`a lease at rest cannot be read: ${read.error}`);
-    return read.value;
-  }
 }

@@ -3,8 +3,10 @@ import type { Attachment } from "../../cni/attachments.ts";
 import type { CniError } from "../../cni/error.ts";
 import type { Log } from "../../log.ts";
 import type { Result } from "../../result.ts";
+import { isPresent } from "./apply.ts";
 import type { LeaseBook } from "./book.ts";
 import type { Holder } from "./holder.ts";
+import { aboutOf, attachmentOf } from "./record.ts";
 
 export type SweepOptions = {
   readonly clock: Clock;
@@ -68,15 +70,15 @@ export class Sweep {
     for (const [index, holder] of holders().entries()) {
       if (index % SLICE === SLICE - 1) await new Promise<void>((resolve) => clock.after(BREATH, resolve));
       if (this.#stopped) return;
-      if (holder.isPresent()) {
+      if (isPresent(holder.ref)) {
         holder.missing = false;
         if (holder.stopped) holder.adopt();
       } else if (!holder.missing) {
         holder.missing = true;
       } else {
-        log("error", "the interface of a lease is gone without a DEL", holder.about);
-        const { sandbox, ifname } = holder.record;
-        await release({ containerId: sandbox, ifname });
+        const { record } = holder;
+        log("error", "the interface of a lease is gone without a DEL", aboutOf(record));
+        await release(attachmentOf(record));
       }
     }
   }
