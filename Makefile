@@ -44,8 +44,13 @@ test: tools build lint ## all tests; as root those with real plugins and namespa
 
 SEED ?=
 STEPS ?=
-sim: setup ## simulate clusters with faults: make sim SEED=1 STEPS=1000000
-	@SEED=$(SEED) STEPS=$(STEPS) $(BUN) test/simulation/main.ts
+NODES ?=
+PODS ?=
+SHARED ?=
+OVERLAP ?=
+sim: setup ## simulate clusters with faults: make sim SEED=1 STEPS=1000000; a large one without: NODES=200 PODS=5
+	@SEED=$(SEED) STEPS=$(STEPS) NODES=$(NODES) PODS=$(PODS) SHARED=$(SHARED) OVERLAP=$(OVERLAP) \
+	  $(BUN) test/simulation/$(if $(NODES),crowd-main,main).ts
 
 demo: build ## pods on a dual-stack network through the real bridge plugin (as root), or results alone
 	@$(BUN) demo/main.ts

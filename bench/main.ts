@@ -15,6 +15,7 @@ import { measureMemory } from "./memory.ts";
 import { measureSizes } from "./pools.ts";
 import { measureReconcile } from "./reconcile.ts";
 import { renderResults } from "./results.ts";
+import { measureSimulation } from "./simulation.ts";
 import { measureCalls } from "./single.ts";
 import { measureSlices } from "./slices.ts";
 
@@ -51,8 +52,10 @@ async function main(): Promise<void> {
     const slices = await measureSlices();
     progress("allocation in memory");
     const memory = await measureMemory(HELD_IN_MEMORY, MEMORY_CALLS);
+    progress("the simulation: a campaign, and large clusters");
+    const simulation = await measureSimulation();
     const machine = describeMachine();
-    const figures = { calls, crowd, sizes, memory, agent, cluster, reconcile, looking, slices };
+    const figures = { calls, crowd, sizes, memory, agent, cluster, reconcile, looking, slices, simulation };
     const text = renderResults({ machine, runs: RUNS, crowdSize: CROWD, ...figures });
     writeFileSync(join(import.meta.dir, "RESULTS.md"), text);
     process.stdout.write(text);

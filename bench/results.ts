@@ -8,6 +8,7 @@ import type { RateRow } from "./memory.ts";
 import type { SizeRow } from "./pools.ts";
 import type { ReconcileRow } from "./reconcile.ts";
 import { renderReconcile } from "./reconcile-results.ts";
+import { renderSimulation, type SimulationFigures } from "./simulation.ts";
 import type { CallRow } from "./single.ts";
 import type { SliceFigures } from "./slices.ts";
 
@@ -24,6 +25,7 @@ export type Results = {
   reconcile: readonly ReconcileRow[];
   looking: readonly LookingRow[];
   slices: SliceFigures;
+  simulation: SimulationFigures;
 };
 
 const SIZE_GOAL = 1.2;
@@ -54,6 +56,7 @@ export function renderResults(results: Results): string {
     reconcile,
     looking,
     slices,
+    simulation,
   } = results;
   const ratios = compare(calls, crowd);
   return `# Figures
@@ -97,7 +100,7 @@ ${table(
 Goal: at least ${RATE_GOAL.toLocaleString("en")} ADDs a second.
 
 ${table(["pool", "held", "ADDs a second", "goal", "DELs a second"], memory.map(rateRow))}
-${renderCluster(cluster)}${renderReconcile(reconcile)}${renderLooking(looking)}`;
+${renderCluster(cluster)}${renderReconcile(reconcile)}${renderLooking(looking)}${renderSimulation(simulation)}`;
 }
 
 function callRow({ what, figures }: CallRow): string[] {
