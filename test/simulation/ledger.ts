@@ -30,6 +30,11 @@ export class Ledger {
   readonly #byEntry = new Index();
   /** Places whose reservation Go whereabouts has deleted although it was another's (its DEL asks for the name alone). */
   readonly #damaged = new Set<string>();
+  /**
+   * What pods of Go use without reservation since a DEL of Go has deleted it, for an entry that a failed ADD had left in another
+   * pool: only their own pool still knows of them.
+   */
+  readonly #unreserved = new Set<Holding>();
   violation: Violation | undefined;
   /** Set while a write of Go whereabouts is carried out. */
   isGoWriting = false;
@@ -77,6 +82,7 @@ export class Ledger {
     for (const holding of this.#bySandbox.get(key) ?? []) {
       this.#byPlace.delete(placeOf(holding), holding);
       this.#byEntry.delete(entryOf(holding), holding);
+      this.#unreserved.delete(holding);
     }
     this.#bySandbox.delete(key);
   }
@@ -161,7 +167,8 @@ export class Ledger {
       if (other.user.isGo && holding.user.isGo) continue; // what two Go plugins do to each other is theirs
       // Go's records tell pods of one name not apart.
       if (other.user.podref === holding.user.podref && (other.user.isGo || holding.user.isGo)) continue;
-      const meets = other.pool === holding.pool || (other.overlapCheck && holding.overlapCheck);
+      const isInRealm = other.overlapCheck && holding.overlapCheck && !this.#unreserved.has(other);
+      const meets = other.pool === holding.pool || isInRealm;
       if (meets && (other.user.sandbox !== holding.user.sandbox || other.user.ifname !== holding.user.ifname))
         this.fail("one owner", `${holding.text} is used by ${nameOf(other)} and given to ${nameOf(holding)}`);
     }
@@ -229,9 +236,13 @@ export class Ledger {
       if (this.isGoWriting && before.spec.uid !== undefined) this.#damaged.add(place);
       if (this.#damaged.has(place)) continue;
       for (const holding of this.#byPlace.get(place)) {
-        if (!holding.overlapCheck || holding.user.isGo) continue;
+        const { podref, isGo } = holding.user;
+        if (!holding.overlapCheck) continue;
         if (reservationName(networkName, address) !== before.metadata.name) continue;
-        if (after?.spec.podref === holding.user.podref) continue;
+        const isReserved = after?.spec.podref === podref;
+        if (isReserved) this.#unreserved.delete(holding);
+        else if (isGo && this.isGoWriting && before.spec.podref === podref) this.#unreserved.add(holding);
+        if (isReserved || isGo) continue;
         if (holding.isSliced && before.spec.containerid !== holding.user.sandbox) continue;
         this.fail("never free", `the reservation of ${holding.text} of ${nameOf(holding)} is taken away`);
       }
