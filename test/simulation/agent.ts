@@ -48,7 +48,11 @@ export class SimulatedAgent {
     const metrics = new AgentMetrics(clock.now());
     const stores = new Stores({
       clock,
-      open: () => ok(openStore(here, true, 10_000, here.writeDelay)),
+      open: () => {
+        const store = openStore(here, true, 10_000, here.writeDelay);
+        store.resume();
+        return ok(store);
+      },
       committed: (changes) => metrics.committed(changes),
     });
     this.#calls = new Calls({
@@ -67,6 +71,8 @@ export class SimulatedAgent {
       owed: () => this.#replay.schedule(),
     });
     this.#replay = new Replay({ calls: this.#calls, journal: this.journal, metrics, clock, log });
+    // As an agent in a pod does before its first call: what the process before it left in slices is written.
+    stores.warm({ kind: "kubernetes", kubeconfig: "" });
     this.#replay.schedule();
   }
 
@@ -93,7 +99,7 @@ export async function oneShot(here: Surroundings, call: CallFrame): Promise<Repl
   return reply;
 }
 
-function openStore(here: Surroundings, staying: boolean, patience: number, writeDelay: number): Store {
+function openStore(here: Surroundings, staying: boolean, patience: number, writeDelay: number): SlicedStore {
   const { process, wire, log, slices } = here;
   const { clock } = process;
   const client = new Client(process.wire(wire), clock, { namespace: NAMESPACE });
