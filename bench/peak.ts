@@ -7,6 +7,7 @@ const PR_SET_CHILD_SUBREAPER = 36;
 // struct rusage of 64-bit Linux in words: two timevals of two, then ru_maxrss in KiB, and 13 more.
 const RUSAGE_WORDS = 18;
 const MAXRSS_WORD = 4;
+const TRIES = 10;
 
 /**
  * A meter of a program's peak memory in MiB. The accounting of Linux gives a process at least the peak of the
@@ -25,7 +26,7 @@ export function peakMeter(folder: string): (program: Program) => number {
   const adopt = (on: 0 | 1) => {
     if (libc.prctl(PR_SET_CHILD_SUBREAPER, on, 0, 0, 0) !== 0) throw new Error("orphans cannot be adopted");
   };
-  return ({ command, env = {}, stdin = "" }) => {
+  const once = ({ command, env = {}, stdin = "" }: Program): number | undefined => {
     const name = command.join(" ");
     writeFileSync(input, stdin);
     adopt(1);
@@ -37,11 +38,19 @@ export function peakMeter(folder: string): (program: Program) => number {
       const pid = Number(shell.stdout.toString());
       const status = new Int32Array(1);
       const usage = new BigInt64Array(RUSAGE_WORDS);
-      if (libc.wait4(pid, status, 0, usage) !== pid) throw new Error(`${name} was not ours to wait for`);
+      if (libc.wait4(pid, status, 0, usage) !== pid) return undefined;
       if (status[0] !== 0) throw new Error(`the run for memory failed: ${name}`);
       return Number(usage[MAXRSS_WORD]) / 1024;
     } finally {
       adopt(0);
     }
+  };
+  return (program) => {
+    // A program that ends before its shell does may be waited for by the shell: then it is run once more.
+    for (let left = TRIES; left > 0; left--) {
+      const peak = once(program);
+      if (peak !== undefined) return peak;
+    }
+    throw new Error(`${program.command.join(" ")} was not ours to wait for`);
   };
 }
