@@ -10,6 +10,7 @@ import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Claimed } from "./claimed.ts";
 import { allocationOf, ownerOf } from "./entry.ts";
+import type { Given } from "./given.ts";
 import type { PoolOp } from "./patch.ts";
 import { LATE, type OpResult, type PoolWriter } from "./pool-writer.ts";
 import type { Reserver } from "./reserver.ts";
@@ -24,6 +25,7 @@ export type Tools = {
   readonly clock: Clock;
   readonly state: State;
   readonly claimed: Claimed;
+  readonly given: Given;
   readonly spread: Spread;
   readonly source: Source;
   readonly reserver: Reserver;
@@ -211,7 +213,7 @@ export class Acquisition {
         const isNamed = own === undefined || own.object.spec.containerid === claim.owner.sandbox;
         if (isKept && isNamed) return { claim, isNew, result: KEPT };
         if (own && this.#reserved.has(own.object.metadata.name)) return { claim, isNew, result: KEPT };
-        return { claim, isNew, result: await reserver.reserve(claim, own, this.#deadline) };
+        return { claim, isNew, result: await reserver.reserve(claim, own, this.#deadline, !isNew) };
       }),
     );
     for (const announced of coming) announced();

@@ -18,6 +18,7 @@ import { CachedSource } from "./cached-source.ts";
 import { Claimed } from "./claimed.ts";
 import { checkCrds } from "./crds.ts";
 import { storeError } from "./failure.ts";
+import { Given } from "./given.ts";
 import { inheritedUids } from "./inheritance.ts";
 import { Notices } from "./notices.ts";
 import { LATE, PoolWriter } from "./pool-writer.ts";
@@ -80,6 +81,7 @@ export class KubernetesStore implements Store {
       clock,
       state,
       claimed,
+      given: new Given(clock),
       spread: new Spread(clock),
       source,
       slices: new SliceGuard(book),
@@ -216,8 +218,15 @@ export class KubernetesStore implements Store {
     }
     const { pod, ifname, sandbox } = change.owner;
     return this.#turns.take(`${sandbox}/${ifname}`, () =>
-      this.#turns.take(`pod ${podRef(pod)}/${ifname}`, () => new Acquisition(change, deadline, tools).run()),
+      this.#turns.take(`pod ${podRef(pod)}/${ifname}`, () => this.#acquire(change, deadline)),
     );
+  }
+
+  async #acquire(change: Acquire, deadline: number): Promise<Result<Outcome, ApiError>> {
+    const outcome = await new Acquisition(change, deadline, this.#tools).run();
+    const { sandbox, ifname } = change.owner;
+    if (outcome.ok && outcome.value.kind === "acquired") this.#tools.given.add(sandbox, ifname);
+    return outcome;
   }
 
   /**

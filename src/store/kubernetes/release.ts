@@ -5,9 +5,10 @@ import type { OverlappingRangeIPReservation } from "../../kube/objects.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { compareClaims } from "../order.ts";
 import type { Tools } from "./acquisition.ts";
+import { MOMENT } from "./given.ts";
 import type { Held } from "./state.ts";
 
-type Given = Result<readonly Claim[], ApiError>;
+type Freed = Result<readonly Claim[], ApiError>;
 
 /** DEL: what this interface of this sandbox holds, whatever the configuration says by now. */
 export async function release(
@@ -19,8 +20,7 @@ export async function release(
   const known = await source.all(deadline);
   if (!known.ok) return known;
   let held = state.heldIn(change.sandbox, change.ifname);
-  if (held.length === 0) {
-    // Another process may have written it a moment ago.
+  if (mayHoldMore(held, change, tools)) {
     const checked = await source.recheck(deadline);
     if (!checked.ok) return checked;
     held = state.heldIn(change.sandbox, change.ifname);
@@ -54,7 +54,19 @@ export async function collect(
   return freed.ok ? ok({ kind: "released", claims: freed.value }) : freed;
 }
 
-async function freeAll(held: readonly Held[], deadline: number, tools: Tools): Promise<Given> {
+/** Another process may have written it a moment ago: then a watch may tell nothing of it yet, or of one pool of two. */
+function mayHoldMore(held: readonly Held[], { sandbox, ifname }: Release, { given, clock }: Tools): boolean {
+  if (held.length === 0) return true;
+  if (given.has(sandbox, ifname)) return false;
+  return held.some(({ entry }) => {
+    const { since } = entry.allocation;
+    // An installed CRD may prune it, and Go whereabouts writes none.
+    const age = since === undefined ? given.age : clock.now() - Date.parse(since);
+    return !(age > MOMENT);
+  });
+}
+
+async function freeAll(held: readonly Held[], deadline: number, tools: Tools): Promise<Freed> {
   const results = await Promise.all(held.map((one) => free(one, deadline, tools)));
   const failed = results.find((result) => !result.ok);
   if (failed && !failed.ok) return failed;

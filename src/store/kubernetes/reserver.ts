@@ -43,11 +43,19 @@ export class Reserver {
     this.#options = options;
   }
 
-  /** Reserves the address of a claim in its realm. `own`: the pod's own reservation of it, left by an earlier ADD. */
-  async reserve(claim: Claim, own: Reservation | undefined, deadline: number): Promise<ReserveResult> {
+  /**
+   * Reserves the address of a claim in its realm. `own`: the pod's own reservation of it, left by an earlier ADD. `isHeld`: the pod's
+   * entry is there, so one that the state does not show may be the pod's as well: the watches of both do not go hand in hand.
+   */
+  async reserve(
+    claim: Claim,
+    own: Reservation | undefined,
+    deadline: number,
+    isHeld = false,
+  ): Promise<ReserveResult> {
     const { client, clock, state, sink } = this.#options;
     let mine = own?.object;
-    let isUnsure = !this.#options.knowsAll();
+    let isUnsure = isHeld || !this.#options.knowsAll();
     let last: ApiError = LATE;
     for (let tries = 0; ; tries++) {
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());

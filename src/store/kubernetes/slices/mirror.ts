@@ -201,7 +201,7 @@ export class Mirror {
     const found = state.reservation(reservationName(cell.slice.networkName, cell.address));
     if (found && isOfOwner(found, cell)) return undefined;
     const own = found && isOfNode(found, cell) ? found : undefined;
-    const result = await reserver.reserve(claim, own, deadline);
+    const result = await reserver.reserve(claim, own, deadline, true);
     return result.kind === "reserved" ? undefined : result;
   }
 

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { acquire, summary } from "../../src/store/contract.ts";
+import { Double } from "../apiserver/double.ts";
+import { VirtualClock } from "../virtual-clock.ts";
+import { keepingCrds, openOn } from "./cluster.ts";
+import { entriesOf, reservationsOf, unreserved } from "./ledger.ts";
+
+const DUAL = acquire(["10.0.0.0/24", "fd00::/64"], { pod: "a", uid: "u", sandbox: "s" });
+
+/** An agent, and a call of the same node that went without it. */
+async function start() {
+  const clock = new VirtualClock();
+  const double = new Double({ clock, crds: keepingCrds() });
+  const agent = openOn(double, { client: "agent", clock, latency: [1, 2] });
+  const lone = openOn(double, { client: "lone", clock, staying: false, latency: [1, 2] });
+  await clock.advance(1_000);
+  /** From now on the agent hears nothing more of such objects. */
+  const deafen = (resource: string) => {
+    double.faults.plant({ client: "agent", verb: ["watch", "list"], resource }, { do: "hang" });
+    double.gateway.breakWatches();
+  };
+  const end = async () => {
+    agent.close();
+    lone.close();
+    await clock.advance(100);
+  };
+  return { clock, double, agent, lone, deafen, end };
+}
+
+test("a DEL frees the second address too that a call without the agent has just got, of which the watch told only the first", async () => {
+  const { clock, double, agent, lone, end } = await start();
+  const pool = { client: "lone", verb: ["create", "patch"], resource: "ippools" } as const;
+  double.faults.plant({ ...pool, nth: 2, times: 1 }, { do: "delay", ms: 500 });
+  const added = lone.commit([{ ...DUAL, now: clock.now() }]);
+  await clock.advance(200);
+  expect(entriesOf(double).length).toBe(1);
+  double.faults.plant({ client: "agent", verb: "watch", resource: "ippools" }, { do: "hang" });
+  double.gateway.breakWatches();
+  const given = await clock.run(added);
+  expect(given.ok && given.value.map(summary)).toEqual(["10.0.0.1 fd00::1"]);
+
+  const freed = await clock.run(agent.commit([{ kind: "release", sandbox: "s", ifname: "net1" }]));
+  expect(freed.ok && freed.value.map(summary)).toEqual(["10.0.0.1 fd00::1"]);
+  expect([entriesOf(double), reservationsOf(double)]).toEqual([[], []]);
+  await end();
+});
+
+test("an ADD keeps the pod's address although the watch has not yet told that it is reserved for the pod", async () => {
+  const { clock, double, agent, lone, deafen, end } = await start();
+  deafen("overlappingrangeipreservations");
+  await clock.advance(100);
+  const first = await clock.run(lone.commit([DUAL]));
+  await clock.advance(100);
+  const again = await clock.run(agent.commit([DUAL]));
+  expect(again.ok && again.value.map(summary)).toEqual(first.ok ? first.value.map(summary) : []);
+  expect(reservationsOf(double).length).toBe(2);
+  expect(unreserved(double)).toEqual([]);
+  await end();
+});
