@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { parseCniArgs } from "../cni/args.ts";
 import { CniCode, cniError, renderError } from "../cni/error.ts";
 import type { CallFrame } from "../cni/wire.ts";
@@ -35,6 +35,12 @@ export type CallsOptions = {
   /** Told when the journal has a new entry. */
   readonly owed: () => void;
 };
+
+/**
+ * Milliseconds that a runtime waits for a DEL which the journal can take over. It takes a pod down one interface after the other,
+ * and must not wait for a store that is away at each of them.
+ */
+const DEL_PATIENCE = 3_000;
 
 /** Answers the calls of plugins, whoever sent them: many at a time, and one after the other for each attachment. */
 export class Calls {
@@ -76,13 +82,23 @@ export class Calls {
 
   async #counted(call: CallFrame, peer: Peer): Promise<Reply> {
     this.#underWay++;
-    try {
-      const attached = ["ADD", "DEL", "CHECK"].includes(call.env.CNI_COMMAND ?? "");
-      if (!attached) return await this.#run(call, peer, this.#patience(call));
-      return await this.#turns.take(keyOf(call), () => this.#inTurn(call, peer));
-    } finally {
-      this.#underWay--;
-    }
+    const verb = call.env.CNI_COMMAND ?? "";
+    const attached = ["ADD", "DEL", "CHECK"].includes(verb);
+    const work = attached
+      ? this.#turns.take(keyOf(call), () => this.#inTurn(call, peer))
+      : this.#run(call, peer, this.#patience(call));
+    const counted = work.finally(() => this.#underWay--);
+    return verb === "DEL" ? this.#orOwed(call, peer, counted) : counted;
+  }
+
+  /** What becomes of a DEL; if that takes long it is owed, and goes on. */
+  async #orOwed(call: CallFrame, peer: Peer, work: Promise<Reply>): Promise<Reply> {
+    const ended = new AbortController();
+    const late = sleep(this.#options.clock, DEL_PATIENCE, ended.signal).then(() => undefined);
+    const reply = await Promise.race([work, late]);
+    ended.abort();
+    if (reply !== undefined || peer.gone()) return reply ?? work;
+    return this.#owe(call, `not done within ${DEL_PATIENCE / 1000} s`) ?? work;
   }
 
   /** In milliseconds. */
@@ -97,7 +113,8 @@ export class Calls {
     if (verb === "ADD") return this.#add(call, peer, patience);
     const reply = await this.#run(call, peer, patience);
     if (verb !== "DEL") return reply;
-    if (reply.code === CniCode.tryAgainLater && !peer.gone()) return this.#owe(call, reply);
+    if (reply.code === CniCode.tryAgainLater && !peer.gone())
+      return this.#owe(call, messageOf(reply)) ?? reply;
     if (reply.exit === 0) this.#forget(call);
     return reply;
   }
@@ -119,16 +136,17 @@ export class Calls {
     }
   }
 
-  #owe(call: CallFrame, failed: Reply): Reply {
+  /** Success, since the journal has the DEL by now; undefined if it cannot take it. */
+  #owe(call: CallFrame, why: string): Reply | undefined {
     const { journal, clock, owed } = this.#options;
     try {
-      journal.add(call, messageOf(failed), clock.now());
+      journal.add(call, why, clock.now());
       owed();
     } catch (error) {
       this.#log("error", "the journal cannot take a DEL", call, { error: String(error) });
-      return failed;
+      return undefined;
     }
-    this.#log("error", "the store is away: DEL is written down and will be done later", call, {});
+    this.#log("error", "the store is away: DEL is written down and will be done later", call, { error: why });
     return { stdout: "", stderr: "", exit: 0, code: 0 };
   }
 
