@@ -71,8 +71,8 @@ export class SimulatedAgent {
       owed: () => this.#replay.schedule(),
     });
     this.#replay = new Replay({ calls: this.#calls, journal: this.journal, metrics, clock, log });
-    // What the process before it left in slices is written without a call; an agent in a pod opens its store in any case.
-    if (here.slices.exists("")) stores.warm({ kind: "kubernetes", kubeconfig: "" });
+    // As an agent in a pod does: what the process before it left in slices is written without a call.
+    stores.warm({ kind: "kubernetes", kubeconfig: "" });
     this.#replay.schedule();
   }
 
