@@ -160,7 +160,7 @@ export class WatchCache<T extends KubeObject, V> {
     this.#tell(this.#objects.learn(object));
   }
 
-  /** As `put` for an object that we have deleted, or that was not found. */
+  /** As `put` for an object that we have deleted, or that was known and then not found. Without its uid: whichever has the name now. */
   remove(name: ObjectName, uid?: string): void {
     this.#tell(this.#objects.forget(name, uid));
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { acquire, summary } from "../../src/store/contract.ts";
 import { Double } from "../apiserver/double.ts";
+import { ANSWERS } from "../apiserver/faults.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { keepingCrds, openOn } from "./cluster.ts";
 import { entriesOf, reservationsOf, unreserved } from "./ledger.ts";
@@ -57,3 +58,39 @@ test("an ADD keeps the pod's address although the watch has not yet told that it
   expect(unreserved(double)).toEqual([]);
   await end();
 });
+
+test.each([
+  ["pool", "ippools"],
+  ["reservation", "overlappingrangeipreservations"],
+])(
+  "an answer that there is no %s, from before another node made it, does not hide it for good",
+  async (_, resource) => {
+    const { clock, double, agent, lone, end } = await start();
+    const conflict = { do: "answer", failure: ANSWERS.conflict(resource, "x") } as const;
+    double.faults.plant({ client: "agent", verb: "create", resource, times: 1 }, conflict);
+    const late = double.faults.plant(
+      { client: "agent", verb: "get", resource, times: 1 },
+      { do: "delay_answer", ms: 500 },
+    );
+    const first = agent.commit([acquire("10.0.0.0/24", { pod: "a", sandbox: "a" })]);
+    await clock.advance(100);
+    expect(late.hits()).toBe(1);
+    const other = await clock.run(lone.commit([acquire("10.0.0.0/24", { pod: "b", sandbox: "b" })]));
+    const given = [await clock.run(first), other].map((result) =>
+      result.ok ? result.value.map(summary) : result.error,
+    );
+    // Who has lost a race keeps out of the others' way, so it need not be the next one.
+    const both = given.flat();
+    expect([
+      new Set(both).size,
+      both.includes("10.0.0.1"),
+      both.every((one) => typeof one === "string"),
+    ]).toEqual([2, true, true]);
+    const third = await clock.run(agent.commit([acquire("10.0.0.0/24", { pod: "c", sandbox: "c" })]));
+    expect(third.ok && third.value.map(summary).some((one) => both.includes(one))).toBe(false);
+    const freed = await clock.run(agent.commit([{ kind: "release", sandbox: "b", ifname: "net1" }]));
+    expect(freed.ok && freed.value.map(summary)).toEqual(given[1] as string[]);
+    expect(reservationsOf(double).length).toBe(2);
+    await end();
+  },
+);

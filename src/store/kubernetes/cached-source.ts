@@ -139,7 +139,7 @@ export class CachedSource implements Source, Sink {
   }
 
   dropPool(name: string, object?: IPPool): void {
-    this.#pools.remove({ name, namespace: this.#namespace }, object?.metadata.uid);
+    if (object) this.#pools.remove({ name, namespace: this.#namespace }, object.metadata.uid);
   }
 
   putReservation(object: OverlappingRangeIPReservation): void {
@@ -148,10 +148,6 @@ export class CachedSource implements Source, Sink {
 
   dropReservation({ metadata }: OverlappingRangeIPReservation): void {
     this.#reservations.remove({ name: metadata.name, namespace: this.#namespace }, metadata.uid);
-  }
-
-  missReservation(name: string): void {
-    this.#reservations.remove({ name, namespace: this.#namespace });
   }
 }
 

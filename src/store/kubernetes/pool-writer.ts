@@ -166,10 +166,11 @@ export class PoolWriter {
 
   /** Reads the object again; false if that fails. */
   async #refresh(): Promise<boolean> {
-    const { client, sink, name } = this.#options;
+    const { client, state, sink, name } = this.#options;
+    const before = state.pool(name)?.object;
     const found = await client.get(IP_POOLS, { name, namespace: client.namespace }, { timeout: ATTEMPT });
     if (found.ok) sink.putPool(found.value);
-    else if (found.error.code === "not_found") sink.dropPool(name);
+    else if (found.error.code === "not_found") sink.dropPool(name, before);
     else return false;
     return true;
   }

@@ -125,7 +125,8 @@ export class Reserver {
     name: string,
     deadline: number,
   ): Promise<Result<OverlappingRangeIPReservation | undefined, ApiError>> {
-    const { client, clock, sink } = this.#options;
+    const { client, clock, state, sink } = this.#options;
+    const before = state.reservation(name)?.object;
     const timeout = Math.max(1, Math.min(ATTEMPT, deadline - clock.elapsed()));
     const found = await client.get(RESERVATIONS, { name, namespace: client.namespace }, { timeout });
     if (found.ok) {
@@ -133,7 +134,7 @@ export class Reserver {
       return found;
     }
     if (found.error.code !== "not_found") return found;
-    sink.missReservation(name);
+    if (before) sink.dropReservation(before);
     return ok(undefined);
   }
 

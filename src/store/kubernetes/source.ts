@@ -128,9 +128,10 @@ export class Reader {
 
   async pool(name: string, deadline: number): Promise<Result<void, ApiError>> {
     const timeout = this.#left(deadline);
+    const before = this.#state.pool(name)?.object;
     const found = await this.#client.get(IP_POOLS, { name, namespace: this.#client.namespace }, { timeout });
     if (found.ok) this.#sink.putPool(found.value);
-    else if (found.error.code === "not_found") this.#sink.dropPool(name);
+    else if (found.error.code === "not_found") this.#sink.dropPool(name, before);
     else return found;
     return ok(undefined);
   }

@@ -39,12 +39,13 @@ export type Reservation = {
 /** Takes news of objects: from reads, and from the answers to our own writes. */
 export interface Sink {
   putPool(object: IPPool): void;
-  /** There is no pool object of that name; `object`: the version that is known to be gone. */
+  /**
+   * There is no pool object of that name. `object`: the one that was known when the server was asked; one that another node has
+   * made since, and of which the watch may have told before the answer came, is there.
+   */
   dropPool(name: string, object?: IPPool): void;
   putReservation(object: OverlappingRangeIPReservation): void;
   dropReservation(object: OverlappingRangeIPReservation): void;
-  /** There is no reservation of that name. */
-  missReservation(name: string): void;
 }
 
 /**
@@ -91,6 +92,7 @@ export class State implements Sink {
   dropPool(name: string, object?: IPPool): void {
     if (object && !this.#versions.bury("pool", object.metadata)) return;
     this.#unreadable.delete(name);
+    if (!object) return;
     const known = this.#pools.get(name);
     if (!known) return;
     this.#changes++;
@@ -125,11 +127,6 @@ export class State implements Sink {
 
   dropReservation(object: OverlappingRangeIPReservation): void {
     if (this.#versions.bury("reservation", object.metadata)) this.#removeReservation(object.metadata.name);
-  }
-
-  missReservation(name: string): void {
-    const known = this.#reservations.get(name);
-    if (known) this.dropReservation(known.object);
   }
 
   pool(name: string): PoolRecord | undefined {

@@ -91,10 +91,13 @@ export class SliceBook {
   async readOne(name: string, deadline: number): Promise<Result<void, ApiError>> {
     const { namespace } = this.#client;
     const timeout = Math.max(1, deadline - this.#clock.elapsed());
+    const before = this.#get(name)?.object.metadata.uid;
     const found = await this.#client.get(NODE_SLICE_POOLS, { name, namespace }, { timeout });
     if (found.ok) this.#cache.put(found.value);
-    else if (NOT_THERE.has(found.error.code)) this.#cache.remove({ name, namespace });
-    else return found;
+    else if (NOT_THERE.has(found.error.code)) {
+      // Only what was known before: another may have been made while the answer was on its way.
+      if (before !== undefined) this.#cache.remove({ name, namespace }, before);
+    } else return found;
     return ok(undefined);
   }
 
