@@ -35,6 +35,8 @@ export class Ledger {
    * pool: only their own pool still knows of them.
    */
   readonly #unreserved = new Set<Holding>();
+  /** Records without uid, by entry and sandbox, that another pod of the name has taken over: perhaps before Go told their owner. */
+  readonly #takenOver = new Set<string>();
   violation: Violation | undefined;
   /** Set while a write of Go whereabouts is carried out. */
   isGoWriting = false;
@@ -189,7 +191,9 @@ export class Ledger {
     const entry = this.#pool(pool)?.spec.allocations[offset];
     // Go has given it away meanwhile: to a pod of that name, or what another Go had.
     const isOfGo = entry !== undefined && entry.uid === undefined && entry.id !== user.sandbox;
-    if (isOfGo && (user.isGo || entry.podref === user.podref)) this.#damaged.add(placeOf(holding));
+    const isTakenOver = user.isGo && this.#takenOver.has(`${entryOf(holding)}/${user.sandbox}`);
+    if (isTakenOver || (isOfGo && (user.isGo || entry.podref === user.podref)))
+      this.#damaged.add(placeOf(holding));
     if (this.#damaged.has(placeOf(holding))) return;
     if (entry?.podref !== user.podref || (entry.id !== user.sandbox && !user.isGo))
       this.fail(
@@ -213,6 +217,8 @@ export class Ledger {
       const was = old[offset];
       const entry = now[offset];
       if (was === entry) continue;
+      if (was && was.uid === undefined && entry?.podref === was.podref && entry.id !== was.id)
+        this.#takenOver.add(`${before.metadata.name}/${offset}/${was.id}`);
       for (const holding of this.#byEntry.get(`${before.metadata.name}/${offset}`)) {
         if (entry?.podref === holding.user.podref && entry.id === holding.user.sandbox) continue;
         // What the node has promised meanwhile is not yet there.
