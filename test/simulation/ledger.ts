@@ -25,6 +25,7 @@ const RESERVED = `${RESERVATIONS.group}/${RESERVATIONS.plural}`;
 export class Ledger {
   readonly slices: SliceWatch;
   readonly #store: ObjectStore;
+  readonly #isForsaken: (user: User) => boolean;
   readonly #bySandbox = new Map<string, readonly Holding[]>();
   readonly #byPlace = new Index();
   readonly #byEntry = new Index();
@@ -43,7 +44,12 @@ export class Ledger {
   /** Addresses told so far. */
   given = 0;
 
-  constructor(double: Double) {
+  /**
+   * `isForsaken`: whether a pod was deleted by force on a node that nobody hears from, and its records do not name the node. Then
+   * nobody can know that it still runs.
+   */
+  constructor(double: Double, isForsaken: (user: User) => boolean) {
+    this.#isForsaken = isForsaken;
     this.#store = double.gateway.server.cluster.store;
     this.slices = new SliceWatch(
       this.#store,
@@ -224,7 +230,8 @@ export class Ledger {
         // What the node has promised meanwhile is not yet there.
         if (holding.isSliced && was?.id !== holding.user.sandbox) continue;
         // Go gives a pod whatever it finds under its name, and what it has recorded is anybody's of that name.
-        if (this.isGoWriting || (holding.user.isGo && entry?.podref === holding.user.podref))
+        const isOfName = holding.user.isGo && entry?.podref === holding.user.podref;
+        if (this.isGoWriting || isOfName || this.#isForsaken(holding.user))
           this.#damaged.add(placeOf(holding));
         if (this.#damaged.has(placeOf(holding))) continue;
         const what = entry === undefined ? "is freed" : `goes to ${entry.podref} (sandbox ${entry.id})`;

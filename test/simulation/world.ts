@@ -68,7 +68,9 @@ export class World {
     this.#watcher = watcher;
     this.time = new Scheduler(scenario.seed);
     this.double = new Double({ clock: this.time, crds: keepingCrds(), history: 100 });
-    this.ledger = new Ledger(this.double);
+    this.ledger = new Ledger(this.double, ({ isGo, node, podref, uid }) => {
+      return isGo && this.isCut(node) && this.pods.get(podref)?.uid !== uid;
+    });
     this.#markGo();
     for (const network of scenario.networks) this.setNetwork(network.name, network);
     for (const spec of scenario.nodes) {

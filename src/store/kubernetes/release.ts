@@ -100,6 +100,8 @@ async function free(
   const { containerid = "" } = reservation?.object.spec ?? {};
   // One that names another sandbox has been taken over by an ADD that is about to write its entry.
   if (!reservation || (containerid !== "" && containerid !== was.id)) return ok(claim);
+  // An ADD of Go whereabouts gives what it finds reserved under the name of its pod, whoever reserved it.
+  if (state.isBacked(reservation.object)) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
   return removed.ok ? ok(claim) : removed;
 }
