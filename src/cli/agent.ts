@@ -7,6 +7,7 @@ import { systemClock } from "../clock.ts";
 import type { Result } from "../result.ts";
 import { untilTold, writeLog } from "./daemon.ts";
 import { becomeLean, EARLY_COLLECTION } from "./lean.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth agent [OPTIONS]
 
@@ -43,7 +44,7 @@ const OPTIONS = {
 export async function runAgent(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const flags = {
@@ -85,6 +86,6 @@ export async function runAgent(args: string[]): Promise<number> {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth agent: ${why}\n`);
+  toStderr(`berth agent: ${why}\n`);
   return exit;
 }

@@ -16,6 +16,7 @@ import {
   SOURCE_OPTIONS,
   type SourceOptions,
 } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = (name: string) => `usage: berth ${name} [OPTIONS]
 
@@ -50,7 +51,7 @@ const OPTIONS = {
 export async function runCheck(args: string[], isImport = false): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP(isImport ? "import" : "check"));
+    toStdout(HELP(isImport ? "import" : "check"));
     return 0;
   }
   const output = readOutput(values.output);
@@ -68,7 +69,7 @@ export async function runCheck(args: string[], isImport = false): Promise<number
   const { claims, pools, findings } = looked.value;
   const found = [...findingsOf({ claims, pools, networks: networks.value, now: Date.now() }), ...findings];
   const style = { colours: colourful(), headers: !values["no-headers"] };
-  process.stdout.write(await renderListing(found, findingsListing("Nothing was found."), output, style));
+  toStdout(await renderListing(found, findingsListing("Nothing was found."), output, style));
   return found.some(({ severity }) => severity === "error") ? 1 : 0;
 }
 
@@ -106,7 +107,7 @@ async function lookAtCluster(
   client.value.close();
   if (!checked.ok) return err(`${checked.error.message} (${checked.error.hint})`);
   const { counts, mended } = checked.value;
-  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const say = (text: string) => toStderr(`${text}\n`);
   if (isImport) {
     const { pools, allocations, withUid, reservations, pods } = counts;
     say(
@@ -122,6 +123,6 @@ async function lookAtCluster(
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth check: ${why}\n`);
+  toStderr(`berth check: ${why}\n`);
   return exit;
 }

@@ -9,6 +9,7 @@ import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
 import { logOf, Machine, netnsId, PATIENCE, PATIENCE_ALONE } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth cni --plugin static|dhcp|whereabouts
 
@@ -25,13 +26,13 @@ export async function runCni(args: string[]): Promise<number> {
   const options = { plugin: { type: "string" }, help: { type: "boolean", default: false } } as const;
   const { values } = parseArgs({ args, options });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const plugin = PLUGINS.find((known) => known === values.plugin);
   if (plugin === undefined) {
     const { stderr, exit } = refusePlugin(values.plugin);
-    process.stderr.write(stderr);
+    toStderr(stderr);
     return exit;
   }
   const command = process.env.CNI_COMMAND ?? "";
@@ -42,12 +43,12 @@ export async function runCni(args: string[]): Promise<number> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     const details = "the runtime sends the netconf there";
-    process.stdout.write(renderError(cniError(CniCode.io, why, details)));
+    toStdout(renderError(cniError(CniCode.io, why, details)));
     return 1;
   }
   let opened: Store | undefined; // a call names one store
   const host = new Machine(
-    logOf(stdin, (line) => process.stderr.write(line), systemClock),
+    logOf(stdin, (line) => toStderr(line), systemClock),
     (choice) => {
       const store = openStore(choice, {
         patience: choice.kind === "sqlite" ? PATIENCE_ALONE : PATIENCE,
@@ -62,8 +63,8 @@ export async function runCni(args: string[]): Promise<number> {
   try {
     const callerNetns = () => netnsId("/proc/self/ns/net");
     const reply = await invoke({ plugin, env: process.env, stdin, callerNetns }, host);
-    process.stderr.write(reply.stderr);
-    process.stdout.write(reply.stdout);
+    toStderr(reply.stderr);
+    toStdout(reply.stdout);
     return reply.exit;
   } finally {
     await opened?.flush?.();

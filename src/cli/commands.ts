@@ -1,3 +1,5 @@
+import { toStderr, toStdout } from "./stdio.ts";
+
 /** One command: what the help and the completion say of it. Its code is loaded when it runs. */
 export type Command = {
   readonly name: string;
@@ -132,8 +134,8 @@ export const COMMANDS: readonly Command[] = [
     subjects: "files",
     run: async (args) =>
       (await import("./lint.ts")).runLint(args, {
-        out: (text) => process.stdout.write(text),
-        err: (text) => process.stderr.write(text),
+        out: (text) => toStdout(text),
+        err: (text) => toStderr(text),
       }),
   },
   {

@@ -2,6 +2,7 @@ import { formatAddress } from "../ip/address.ts";
 import { COMMANDS } from "./commands.ts";
 import { OUTPUTS } from "./output.ts";
 import { openSource } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth completion bash|zsh|fish
 
@@ -67,10 +68,10 @@ export async function runCompletion(args: string[]): Promise<number> {
   const [shell = ""] = args;
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (script === undefined && !args.includes("--help")) {
-    process.stderr.write(`berth completion: there are bash, zsh and fish, not ${JSON.stringify(shell)}\n`);
+    toStderr(`berth completion: there are bash, zsh and fish, not ${JSON.stringify(shell)}\n`);
     return 2;
   }
-  process.stdout.write(script ?? HELP);
+  toStdout(script ?? HELP);
   return 0;
 }
 
@@ -80,7 +81,7 @@ export async function runComplete(words: readonly string[]): Promise<number> {
   const before = words.slice(0, -1);
   const candidates = await candidatesFor(before, begun);
   const fitting = candidates.filter((candidate) => candidate.startsWith(begun)).slice(0, MOST_CANDIDATES);
-  if (fitting.length > 0) process.stdout.write(`${fitting.join("\n")}\n`);
+  if (fitting.length > 0) toStdout(`${fitting.join("\n")}\n`);
   return 0;
 }
 

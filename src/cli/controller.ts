@@ -10,6 +10,7 @@ import { Election } from "../kube/leader.ts";
 import { jsonLog } from "../log.ts";
 import { openCluster } from "./cluster.ts";
 import { untilTold, writeLog } from "./daemon.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth controller [OPTIONS]
 
@@ -44,7 +45,7 @@ export async function runController(args: string[]): Promise<number> {
     options: OPTIONS,
   });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const given = { logLevel: values["log-level"], metricsAddress: values["metrics-address"] };
@@ -123,6 +124,6 @@ export async function runController(args: string[]): Promise<number> {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth controller: ${why}\n`);
+  toStderr(`berth controller: ${why}\n`);
   return exit;
 }

@@ -11,6 +11,7 @@ import { err, ok, type Result } from "../result.ts";
 import { untilTold, writeLog } from "./daemon.ts";
 import { readDuration } from "./duration.ts";
 import { becomeLean, EARLY_COLLECTION } from "./lean.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth dhcp-daemon [OPTIONS]
 
@@ -54,7 +55,7 @@ const OPTIONS = {
 export async function runDhcpDaemon(args: string[]): Promise<number> {
   const { values } = parseArgs({ args: args.map(asLongFlag), options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const { pidfile, hostprefix } = values;
@@ -142,6 +143,6 @@ function writePid(path: string): Result<void, string> {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth dhcp-daemon: ${why}\n`);
+  toStderr(`berth dhcp-daemon: ${why}\n`);
   return exit;
 }

@@ -15,6 +15,7 @@ import { explanationRecord, renderExplanation } from "./explanation.ts";
 import { filterOf } from "./look.ts";
 import { type Output, renderData } from "./output.ts";
 import { chosenSource, type SourceOptions, storeFailed } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const ASK_TIMEOUT = 2_000;
 /** Reasons of events that are about a pod's network: Berth's own, and the kubelet's for a sandbox that cannot be made. */
@@ -45,14 +46,14 @@ export async function explainPod(
   const label = subject.includes("/") ? subject : `default/${subject}`;
   const failures = await failuresHere(label, options.socket);
   const cluster = await askCluster(label, store, options);
-  for (const failure of cluster.failures) process.stderr.write(`berth explain: ${failure}\n`);
+  for (const failure of cluster.failures) toStderr(`berth explain: ${failure}\n`);
   if (output === "json" || output === "yaml") {
     const asksFor = cluster.asksFor.map((one) =>
       typeof one === "string" ? { label: one, whereabouts: false } : explanationRecord(one),
     );
     const events = cluster.events.map(eventRecord);
-    process.stdout.write(await renderData({ holds: claims, failures, events, asksFor }, output));
-  } else process.stdout.write(render(subject, claims, failures, cluster));
+    toStdout(await renderData({ holds: claims, failures, events, asksFor }, output));
+  } else toStdout(render(subject, claims, failures, cluster));
   const isKnown = claims.length > 0 || failures.length > 0 || cluster.pod !== undefined;
   const getsNothing = cluster.asksFor.some((one) => typeof one !== "string" && one.refusal !== undefined);
   return !isKnown || (getsNothing && claims.length === 0) ? 1 : 0;

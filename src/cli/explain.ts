@@ -9,6 +9,7 @@ import { explanationRecord, renderExplanation } from "./explanation.ts";
 import { knownNetworks, readNetworkFile } from "./networks.ts";
 import { OUTPUT_OPTIONS, readOutput, renderData } from "./output.ts";
 import { chosenSource, openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth explain FILE|NETWORK|POD [OPTIONS]
 
@@ -39,7 +40,7 @@ export async function runExplain(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [subject] = positionals;
   if (values.help || subject === undefined) {
-    (values.help ? process.stdout : process.stderr).write(HELP);
+    (values.help ? toStdout : toStderr)(HELP);
     return values.help ? 0 : 2;
   }
   const output = readOutput(values.output);
@@ -51,17 +52,17 @@ export async function runExplain(args: string[]): Promise<number> {
       const why = file.ok
         ? `${file.value.complaints}${subject} has no whereabouts network to explain\n`
         : `${file.error}\n`;
-      process.stderr.write(why);
+      toStderr(why);
       return 1;
     }
-    process.stderr.write(file.value.complaints);
+    toStderr(file.value.complaints);
     networks = file.value.networks;
   }
   if (networks === undefined && chosenSource(values).kind === "kubernetes") {
     const label = subject.includes("/") ? subject : `default/${subject}`;
     const known = await knownNetworks(undefined, values);
     if (!known.ok) {
-      process.stderr.write(`berth explain: ${known.error}\n`);
+      toStderr(`berth explain: ${known.error}\n`);
       return 1;
     }
     const meant = known.value.filter((network) => network.label === label);
@@ -88,6 +89,6 @@ async function explainNetworks(networks: readonly Network[], store: Store, outpu
     output === "json" || output === "yaml"
       ? await renderData(explained.map(explanationRecord), output)
       : explained.map(renderExplanation).join("\n");
-  process.stdout.write(text);
+  toStdout(text);
   return explained.some(({ refusal }) => refusal !== undefined) ? 1 : 0;
 }

@@ -12,6 +12,7 @@ import { openCluster } from "../store/kubernetes/open.ts";
 import { filterOf } from "./look.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
 import { chosenSource, describeFailure, openSource, SOURCE_HELP, SOURCE_OPTIONS } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth history ADDRESS|POD [OPTIONS]
 
@@ -65,7 +66,7 @@ export async function runHistory(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   const [subject] = positionals;
   if (values.help || subject === undefined) {
-    (values.help ? process.stdout : process.stderr).write(HELP);
+    (values.help ? toStdout : toStderr)(HELP);
     return values.help ? 0 : 2;
   }
   const output = readOutput(values.output);
@@ -88,7 +89,7 @@ export async function runHistory(args: string[]): Promise<number> {
   );
   const empty = `Nothing is known of ${subject}${values.at === undefined ? "" : ` at ${values.at}`}.`;
   const style = { colours: colourful(), headers: !values["no-headers"] };
-  process.stdout.write(await renderListing(wanted, LISTING(empty), output, style));
+  toStdout(await renderListing(wanted, LISTING(empty), output, style));
   return 0;
 }
 
@@ -155,6 +156,6 @@ function queryOf(subject: string): { readonly address?: Address; readonly pod?: 
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth history: ${why}\n`);
+  toStderr(`berth history: ${why}\n`);
   return exit;
 }

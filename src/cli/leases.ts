@@ -4,6 +4,7 @@ import type { LeaseRow } from "../agent/dhcp/rows.ts";
 import { DEFAULT_SOCKET } from "../agent/paths.ts";
 import { DEFAULT_DHCP_SOCKET } from "../config/index.ts";
 import { printHelp } from "./output.ts";
+import { toStderr } from "./stdio.ts";
 import { renderTable } from "./table.ts";
 import { showPage, WATCH_HELP, WATCH_OPTIONS } from "./watch.ts";
 
@@ -31,7 +32,7 @@ export async function runLeases(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) return printHelp(HELP);
   if (values.output !== "table" && values.output !== "json") {
-    process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
+    toStderr(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
     return 2;
   }
   const { output } = values;
@@ -50,7 +51,7 @@ async function page(sockets: readonly string[], output: "table" | "json"): Promi
     }
     reasons.push(`${socket}: ${reply.ok ? reply.value.stderr : reply.error}`);
   }
-  process.stderr.write(`berth: nobody answers for DHCP leases: ${reasons.join("; ")}\n`);
+  toStderr(`berth: nobody answers for DHCP leases: ${reasons.join("; ")}\n`);
   return 1;
 }
 

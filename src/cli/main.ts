@@ -1,5 +1,6 @@
 import { version } from "../../package.json";
 import { COMMANDS, type Command } from "./commands.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const GROUPS: Record<Command["group"], string> = {
   look: "Look",
@@ -29,7 +30,7 @@ function help(): string {
 }
 
 function print(text: string): number {
-  process.stdout.write(text);
+  toStdout(text);
   return 0;
 }
 
@@ -39,7 +40,7 @@ async function main([name = "help", ...args]: string[]): Promise<number> {
   if (name === "__complete") return (await import("./completion.ts")).runComplete(args);
   const command = COMMANDS.find((known) => known.name === name);
   if (command === undefined) {
-    process.stderr.write(`berth: there is no command ${JSON.stringify(name)}\n\n${help()}`);
+    toStderr(`berth: there is no command ${JSON.stringify(name)}\n\n${help()}`);
     return 2;
   }
   try {
@@ -47,7 +48,7 @@ async function main([name = "help", ...args]: string[]): Promise<number> {
   } catch (error) {
     // parseArgs throws a TypeError with a code for what it does not know; anything else is ours.
     if (!(error instanceof TypeError && "code" in error)) throw error;
-    process.stderr.write(`berth ${name}: ${error.message}\n`);
+    toStderr(`berth ${name}: ${error.message}\n`);
     return 2;
   }
 }

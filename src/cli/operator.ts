@@ -11,6 +11,7 @@ import { Operator } from "../operator/operator.ts";
 import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
 import { openCluster } from "./cluster.ts";
 import { untilTold } from "./daemon.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth operator [OPTIONS]
 
@@ -46,14 +47,14 @@ const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
 export async function runOperator(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const level = LEVELS.find((known) => known === values["log-level"]);
   if (level === undefined) return complain(`--log-level is one of ${LEVELS.join(", ")}`, 2);
   const pages = readSettings({ metricsAddress: values["metrics-address"] }, DEFAULT_SETTINGS);
   if (!pages.ok) return complain(pages.error, 2);
-  const log = jsonLog((line) => process.stderr.write(line), level, systemClock.now);
+  const log = jsonLog((line) => toStderr(line), level, systemClock.now);
   const namespace = values.namespace ?? (process.env.POD_NAMESPACE || DEFAULTS.namespace);
   const client = openCluster("berth-operator", values);
   if (!client.ok) return complain(client.error, 1);
@@ -89,6 +90,6 @@ function elect(
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth operator: ${why}\n`);
+  toStderr(`berth operator: ${why}\n`);
   return exit;
 }

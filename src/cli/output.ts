@@ -1,4 +1,5 @@
 import { type Colour, harmless, wantsColours } from "./colour.ts";
+import { isTerminal, toStderr, toStdout } from "./stdio.ts";
 import { type Cell, renderTable } from "./table.ts";
 
 export const OUTPUTS = ["table", "wide", "json", "yaml"] as const;
@@ -16,7 +17,7 @@ export const OUTPUT_HELP = `  -o, --output FORMAT  table, wide, json or yaml    
 
 /** Prints the help that was asked for; the exit code. */
 export function printHelp(text: string): number {
-  process.stdout.write(text);
+  toStdout(text);
   return 0;
 }
 
@@ -42,7 +43,7 @@ export type Listing<T> = {
 export function readOutput(text: string): Output | undefined {
   const output = OUTPUTS.find((known) => known === text);
   if (output === undefined)
-    process.stderr.write(`berth: --output is ${OUTPUTS.join(", ")}, not ${JSON.stringify(text)}\n`);
+    toStderr(`berth: --output is ${OUTPUTS.join(", ")}, not ${JSON.stringify(text)}\n`);
   return output;
 }
 
@@ -78,7 +79,7 @@ export async function renderData(data: unknown, output: "json" | "yaml"): Promis
 
 /** Whether standard output takes colours. */
 export function colourful(): boolean {
-  return wantsColours(process.env, process.stdout.isTTY === true);
+  return wantsColours(process.env, isTerminal(1));
 }
 
 /** A count for people: an IPv6 pool's is too long to read. */

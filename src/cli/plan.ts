@@ -9,6 +9,7 @@ import {
   renderListing,
   short,
 } from "./output.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth plan RANGE... [--slice /LENGTH] [--pods-per-node N] [-o FORMAT]
 
@@ -52,7 +53,7 @@ const LISTING: Listing<Row> = {
 export async function runPlan(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const output = readOutput(values.output);
@@ -61,7 +62,7 @@ export async function runPlan(args: string[]): Promise<number> {
   const podsPerNode = readCount(values["pods-per-node"], "--pods-per-node", "a number from 1");
   if (slice === false || podsPerNode === false) return 2;
   if (positionals.length === 0) {
-    process.stderr.write(`berth plan: name a range such as 10.0.0.0/16\n\n${HELP}`);
+    toStderr(`berth plan: name a range such as 10.0.0.0/16\n\n${HELP}`);
     return 2;
   }
   const rows: Row[] = [];
@@ -69,13 +70,13 @@ export async function runPlan(args: string[]): Promise<number> {
     const wish = { ...(slice !== undefined && { slice }), ...(podsPerNode !== undefined && { podsPerNode }) };
     const capacity = capacityOf(range, wish);
     if (!capacity.ok) {
-      process.stderr.write(`berth plan: ${capacity.error}\n`);
+      toStderr(`berth plan: ${capacity.error}\n`);
       return 1;
     }
     rows.push(asTexts(capacity.value));
   }
   const style = { colours: colourful(), headers: !values["no-headers"] };
-  process.stdout.write(await renderListing(rows, LISTING, output, style));
+  toStdout(await renderListing(rows, LISTING, output, style));
   return 0;
 }
 
@@ -84,7 +85,7 @@ function readCount(text: string | undefined, option: string, wanted: string): nu
   if (text === undefined) return undefined;
   const number = Number(text);
   if (/^[0-9]{1,9}$/.test(text) && number > 0) return number;
-  process.stderr.write(`berth plan: ${option} is ${wanted}, not ${JSON.stringify(text)}\n`);
+  toStderr(`berth plan: ${option} is ${wanted}, not ${JSON.stringify(text)}\n`);
   return false;
 }
 

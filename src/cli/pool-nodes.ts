@@ -6,6 +6,7 @@ import { sliceUses } from "../store/kubernetes/slices/usage.ts";
 import { openCluster } from "./cluster.ts";
 import { colourful, type Listing, readOutput, renderListing } from "./output.ts";
 import type { SourceOptions } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 type Row = {
   readonly network: string;
@@ -35,22 +36,22 @@ export async function runPoolNodes(options: Options): Promise<number> {
   const output = readOutput(options.output);
   if (output === undefined) return 2;
   if (options.database !== undefined) {
-    process.stderr.write("berth pools --nodes: slices are a matter of clusters, not of --database\n");
+    toStderr("berth pools --nodes: slices are a matter of clusters, not of --database\n");
     return 2;
   }
   const client = openCluster("berth", options);
   if (!client.ok) {
-    process.stderr.write(`berth pools: ${client.error}\n`);
+    toStderr(`berth pools: ${client.error}\n`);
     return 1;
   }
   const rows = await readRows(client.value);
   client.value.close();
   if (typeof rows === "string") {
-    process.stderr.write(`berth pools: ${rows}\n`);
+    toStderr(`berth pools: ${rows}\n`);
     return 1;
   }
   const style = { colours: colourful(), headers: !options["no-headers"] };
-  process.stdout.write(await renderListing(rows, LISTING, output, style));
+  toStdout(await renderListing(rows, LISTING, output, style));
   return 0;
 }
 

@@ -1,8 +1,10 @@
+import { isTerminal, toStderr } from "./stdio.ts";
+
 /** How far long work is, in one line of standard error that is written over; on anything but a terminal it says nothing. */
 export class Progress {
   readonly #what: string;
   readonly #total: number;
-  readonly #isShown = process.stderr.isTTY === true;
+  readonly #isShown = isTerminal(2);
 
   /** `what`: what is counted, such as "addresses copied". */
   constructor(what: string, total: number) {
@@ -12,11 +14,11 @@ export class Progress {
 
   /** `done` of all are done. */
   at(done: number): void {
-    if (this.#isShown) process.stderr.write(`\r\x1b[K${done} of ${this.#total} ${this.#what}`);
+    if (this.#isShown) toStderr(`\r\x1b[K${done} of ${this.#total} ${this.#what}`);
   }
 
   /** Takes the line away, so that the result stands alone. */
   end(): void {
-    if (this.#isShown) process.stderr.write("\r\x1b[K");
+    if (this.#isShown) toStderr("\r\x1b[K");
   }
 }

@@ -8,6 +8,7 @@ import { ok } from "../result.ts";
 import { fillColour } from "./colour.ts";
 import { LIST_EXITS, LIST_HELP, LIST_OPTIONS, mapped, showRecords } from "./look.ts";
 import { ageOf, type Listing, printHelp, short } from "./output.ts";
+import { toStderr } from "./stdio.ts";
 
 const NODES_HELP = `usage: berth nodes [OPTIONS]
 
@@ -131,7 +132,7 @@ export async function runTop(args: string[]): Promise<number> {
   const [subject = "pools"] = positionals;
   const limit = Number(values.limit);
   if (!Number.isInteger(limit) || limit < 1) {
-    process.stderr.write(`berth: --limit is a number from 1, not ${JSON.stringify(values.limit)}\n`);
+    toStderr(`berth: --limit is a number from 1, not ${JSON.stringify(values.limit)}\n`);
     return 2;
   }
   if (subject === "pools") {
@@ -145,7 +146,7 @@ export async function runTop(args: string[]): Promise<number> {
   const nameOf = Object.hasOwn(SUBJECTS, subject) ? SUBJECTS[subject] : undefined;
   if (nameOf === undefined) {
     const known = ["pools", ...Object.keys(SUBJECTS)].join(", ");
-    process.stderr.write(`berth: top counts ${known}, not ${JSON.stringify(subject)}\n`);
+    toStderr(`berth: top counts ${known}, not ${JSON.stringify(subject)}\n`);
     return 2;
   }
   return showRecords(values, SHARES(subject.slice(0, -1).toUpperCase()), async (store) => {

@@ -9,6 +9,7 @@ import { mend } from "./check-cluster.ts";
 import { openCluster } from "./cluster.ts";
 import { readDuration } from "./duration.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth reconcile --dry-run | --once [OPTIONS]
 
@@ -67,7 +68,7 @@ const LISTING: Listing<CaseRecord> = {
 export async function runReconcile(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const output = readOutput(values.output);
@@ -86,8 +87,8 @@ export async function runReconcile(args: string[]): Promise<number> {
       : await look(client.value, knowledge);
     if (!found.ok) return failed(found.error);
     const style = { colours: colourful(), headers: !values["no-headers"] };
-    process.stdout.write(await renderListing(found.records, LISTING, output, style));
-    for (const { message } of found.remarks) process.stderr.write(`berth reconcile: ${message}\n`);
+    toStdout(await renderListing(found.records, LISTING, output, style));
+    for (const { message } of found.remarks) toStderr(`berth reconcile: ${message}\n`);
     return found.records.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   } finally {
     await knowledge.stop();
@@ -129,6 +130,6 @@ function failed({ message, hint }: ApiError): number {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth reconcile: ${why}\n`);
+  toStderr(`berth reconcile: ${why}\n`);
   return exit;
 }

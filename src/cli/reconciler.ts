@@ -17,6 +17,7 @@ import { textLog } from "../reconciler/text-log.ts";
 import { openCluster } from "./cluster.ts";
 import { untilTold, writeLog } from "./daemon.ts";
 import { readDuration } from "./duration.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth reconciler [OPTIONS]
 
@@ -61,7 +62,7 @@ export async function runReconciler(args: string[]): Promise<number> {
   const long = args.map((arg) => (/^-[a-z]{2}/.test(arg) ? `-${arg}` : arg));
   const { values } = parseArgs({ args: long, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const given = { logLevel: values["log-level"], metricsAddress: values["metrics-address"] };
@@ -162,6 +163,6 @@ function flatFile(): string | undefined {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth reconciler: ${why}\n`);
+  toStderr(`berth reconciler: ${why}\n`);
   return exit;
 }

@@ -7,6 +7,7 @@ import { type Rendering, render } from "../operator/render.ts";
 import type { RenderIssue } from "../operator/report.ts";
 import { DEFAULT_WORKLOAD_SETTINGS as DEFAULTS } from "../operator/workload/settings.ts";
 import { err, ok, type Result } from "../result.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 import { toYaml } from "./yaml.ts";
 
 const HELP = `usage: berth render FILE [-o yaml|json] [--namespace NAMESPACE] [--image IMAGE]
@@ -36,7 +37,7 @@ const LARGEST_FILE = 16 * 1024 * 1024;
 export async function runRender(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const [file, ...more] = positionals;
@@ -49,12 +50,10 @@ export async function runRender(args: string[]): Promise<number> {
   const { namespace, image } = values;
   const rendering = renderText(text.value, { namespace, image });
   const isJson = values.output === "json";
-  process.stdout.write(
-    isJson ? `${JSON.stringify(forJson(rendering), null, 2)}\n` : toYaml(rendering.objects),
-  );
+  toStdout(isJson ? `${JSON.stringify(forJson(rendering), null, 2)}\n` : toYaml(rendering.objects));
   if (!isJson) {
     for (const issue of rendering.issues) {
-      process.stderr.write(`${file}: ${issue.severity} ${formatIssue(issue).replace(/\s*\n\s*/g, " ")}\n`);
+      toStderr(`${file}: ${issue.severity} ${formatIssue(issue).replace(/\s*\n\s*/g, " ")}\n`);
     }
   }
   return rendering.issues.some(({ severity }) => severity === "error") ? 1 : 0;
@@ -146,6 +145,6 @@ async function readInput(file: string): Promise<Result<string, string>> {
 }
 
 function complain(why: string): number {
-  process.stderr.write(`berth render: ${why}\n\n${HELP}`);
+  toStderr(`berth render: ${why}\n\n${HELP}`);
   return 2;
 }

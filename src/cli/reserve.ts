@@ -5,6 +5,7 @@ import { parseAddress } from "../ip/address.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Store } from "../store/store.ts";
 import { openSource, SOURCE_HELP, SOURCE_OPTIONS, storeFailed } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const CHOICE_HELP = `  --pool RANGE         the pool, where the address lies in several
   --network-name NAME  the network_name of the pool
@@ -130,16 +131,16 @@ async function withStore(
 }
 
 function say(text: string): number {
-  process.stdout.write(text);
+  toStdout(text);
   return 0;
 }
 
 function fail(why: string): number {
-  process.stderr.write(`berth: ${why}\n`);
+  toStderr(`berth: ${why}\n`);
   return 1;
 }
 
 function misused(command: string, why: string): number {
-  process.stderr.write(`berth ${command}: ${why}\nberth ${command} --help says more\n`);
+  toStderr(`berth ${command}: ${why}\nberth ${command} --help says more\n`);
   return 2;
 }

@@ -6,6 +6,7 @@ import type { Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
 import { SqliteStore } from "../store/sqlite/sqlite.ts";
 import type { Store, StoreError } from "../store/store.ts";
+import { toStderr } from "./stdio.ts";
 
 export const DEFAULT_DATABASE = "/var/lib/berth/ipam.db";
 
@@ -91,6 +92,6 @@ export function describeFailure({ store, message, hint }: StoreError): string {
 
 /** Says why a store cannot answer; the exit code. */
 export function storeFailed(error: StoreError): number {
-  process.stderr.write(`berth: ${describeFailure(error)}\n`);
+  toStderr(`berth: ${describeFailure(error)}\n`);
   return 1;
 }

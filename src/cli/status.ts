@@ -6,6 +6,7 @@ import { DEFAULT_SOCKET, DEFAULT_STATE_DIR, journalPath } from "../agent/paths.t
 import { journalStatus, type Status } from "../agent/status.ts";
 import { harmless } from "./colour.ts";
 import { printHelp, short } from "./output.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 import { renderTable } from "./table.ts";
 import { showPage, WATCH_HELP, WATCH_OPTIONS } from "./watch.ts";
 
@@ -36,7 +37,7 @@ export async function runStatus(args: string[]): Promise<number> {
   if (values.help) return printHelp(HELP);
   const json = values.output === "json";
   if (!json && values.output !== "table") {
-    process.stderr.write(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
+    toStderr(`berth: --output is table or json, not ${JSON.stringify(values.output)}\n`);
     return 2;
   }
   return showPage(() => page(values, json), values.watch);
@@ -52,10 +53,10 @@ async function page(
     const status: Status = JSON.parse(reply.value.stdout);
     return json ? `${JSON.stringify(status, null, 2)}\n` : render(status);
   }
-  process.stderr.write(`berth: no agent answers at ${values.socket}: ${reply.error}\n`);
+  toStderr(`berth: no agent answers at ${values.socket}: ${reply.error}\n`);
   const owed = readOwed(journalPath(values["state-dir"]));
-  if (json) process.stdout.write(`${JSON.stringify({ state: "down", journal: owed }, null, 2)}\n`);
-  else if (owed && owed.depth > 0) process.stdout.write(renderJournal(owed));
+  if (json) toStdout(`${JSON.stringify({ state: "down", journal: owed }, null, 2)}\n`);
+  else if (owed && owed.depth > 0) toStdout(renderJournal(owed));
   return 1;
 }
 
@@ -67,7 +68,7 @@ function readOwed(path: string): Status["journal"] | undefined {
     journal.close();
     return owed;
   } catch (error) {
-    process.stderr.write(`berth: the journal ${path} cannot be read: ${String(error)}\n`);
+    toStderr(`berth: the journal ${path} cannot be read: ${String(error)}\n`);
     return undefined;
   }
 }

@@ -28,6 +28,7 @@ import {
   type SourceOptions,
   storeFailed,
 } from "./source.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 import { tlsFor } from "./ui-tls.ts";
 
 const HELP = `usage: berth ui [OPTIONS]
@@ -65,12 +66,12 @@ const WRITE_PATIENCE = 10_000;
 export async function runUi(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS, allowNegative: true });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const listen = readListen(values.listen);
   if (!listen) {
-    process.stderr.write(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
+    toStderr(`berth ui: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
   const { hostname, port } = listen;
@@ -95,7 +96,7 @@ export async function runUi(args: string[]): Promise<number> {
       ...(tls.value && { tls: tls.value }),
       hosts: values.host ?? [],
     });
-    process.stdout.write(`${ui.url}\n`);
+    toStdout(`${ui.url}\n`);
     await untilTold();
     await ui.stop();
     return 0;
@@ -144,7 +145,7 @@ async function factsFor(
   if (choice.kind === "kubernetes") {
     const client = openCluster(choice, systemClock);
     if (!client.ok) return err(`${client.error.store}: ${client.error.message} (${client.error.hint})`);
-    const log = jsonLog((line) => process.stderr.write(line), "error", systemClock.now);
+    const log = jsonLog((line) => toStderr(line), "error", systemClock.now);
     const cluster = new ClusterFacts(client.value, systemClock, log);
     await cluster.start();
     return ok({ facts: cluster, stop: () => cluster.stop() });
@@ -165,6 +166,6 @@ async function factsFor(
 }
 
 function complain(why: string): number {
-  process.stderr.write(`berth ui: ${why}\n`);
+  toStderr(`berth ui: ${why}\n`);
   return 1;
 }

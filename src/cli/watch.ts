@@ -1,4 +1,5 @@
 import { sleep, systemClock } from "../clock.ts";
+import { isTerminal, toStdout } from "./stdio.ts";
 
 /** How often a watched list is read again, in milliseconds. */
 const INTERVAL = 500;
@@ -21,7 +22,7 @@ export async function showPage(
 ): Promise<number> {
   const stop = new AbortController();
   if (watch) for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  const inPlace = watch && process.stdout.isTTY === true;
+  const inPlace = watch && isTerminal(1);
   let shown: string | undefined;
   let seen: string | undefined;
   do {
@@ -29,8 +30,7 @@ export async function showPage(
     if (now === undefined || now !== seen) {
       const text = await page();
       if (typeof text === "number") return text;
-      if (text !== shown)
-        process.stdout.write(inPlace ? HOME + text : shown === undefined ? text : `\n${text}`);
+      if (text !== shown) toStdout(inPlace ? HOME + text : shown === undefined ? text : `\n${text}`);
       shown = text;
       seen = now;
     }

@@ -14,6 +14,7 @@ import { selfSigned } from "../webhook/certificate.ts";
 import { WebhookMetrics } from "../webhook/metrics.ts";
 import { rotate, VALIDITY } from "../webhook/rotation.ts";
 import { WebhookServer } from "../webhook/server.ts";
+import { toStderr, toStdout } from "./stdio.ts";
 
 const HELP = `usage: berth webhook [OPTIONS]
 
@@ -48,29 +49,29 @@ const POOLS_AGE = 30_000;
 export async function runWebhook(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const listen = readListen(values.listen);
   if (!listen) {
-    process.stderr.write(`berth webhook: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
+    toStderr(`berth webhook: --listen is HOST:PORT, not ${JSON.stringify(values.listen)}\n`);
     return 2;
   }
   const pages = readSettings({ metricsAddress: values["metrics-address"] }, DEFAULT_SETTINGS);
   if (!pages.ok) {
-    process.stderr.write(`berth webhook: ${pages.error}\n`);
+    toStderr(`berth webhook: ${pages.error}\n`);
     return 2;
   }
   const clock = systemClock;
   const metrics = new WebhookMetrics();
-  const log = jsonLog((line) => process.stderr.write(line), "verbose", clock.now);
+  const log = jsonLog((line) => toStderr(line), "verbose", clock.now);
   const { kubeconfig, context } = values;
   const choice = { kind: "kubernetes", kubeconfig, ...(context !== undefined && { context }) } as const;
   const client = openCluster(choice, clock);
   const store = openStore(choice, { patience: 10_000, staying: true, clock, log });
   if (!client.ok || !store.ok) {
     const why = client.ok ? (store.ok ? undefined : store.error) : client.error;
-    process.stderr.write(`berth webhook: ${why?.message} (${why?.hint})\n`);
+    toStderr(`berth webhook: ${why?.message} (${why?.hint})\n`);
     return 1;
   }
   const attachments = new WatchCache({
@@ -111,9 +112,7 @@ export async function runWebhook(args: string[]): Promise<number> {
     await server.stop();
     return 0;
   } catch (error) {
-    process.stderr.write(
-      `berth webhook: ${values.listen}: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    toStderr(`berth webhook: ${values.listen}: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
     await attachments.stop();

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { DEFAULT_STATE_DIR } from "../../agent/paths.ts";
+import { toStderr, toStdout } from "../stdio.ts";
 import { renderTable } from "../table.ts";
 import { type Deed, place, remove } from "./files.ts";
 import { DHCP_KEEPERS, type DhcpKeeper, installation } from "./plan.ts";
@@ -38,7 +39,7 @@ const OPTIONS = {
 export async function runInstall(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const { root } = values;
@@ -53,12 +54,12 @@ export async function runInstall(args: string[]): Promise<number> {
   const keeper = DHCP_KEEPERS.find((known) => known === values.dhcp);
   if (keeper === undefined) {
     const given = JSON.stringify(values.dhcp);
-    process.stderr.write(`berth install: --dhcp ${given}: it is one of ${DHCP_KEEPERS.join(", ")}\n`);
+    toStderr(`berth install: --dhcp ${given}: it is one of ${DHCP_KEEPERS.join(", ")}\n`);
     return 2;
   }
   const items = installation(process.execPath, places, values.remove ? undefined : keeper);
   if (!items.ok) {
-    process.stderr.write(`berth install: ${items.error}\n`);
+    toStderr(`berth install: ${items.error}\n`);
     return 1;
   }
   let failed = false;
@@ -72,14 +73,13 @@ export async function runInstall(args: string[]): Promise<number> {
       return { path: item.path, what: `FAILED: ${error instanceof Error ? error.message : String(error)}` };
     }
   });
-  process.stdout.write(
+  toStdout(
     renderTable(
       ["PATH", "DONE"],
       deeds.map(({ path, what }) => [path, what]),
     ),
   );
-  if (!failed && !values["plugins-only"])
-    process.stdout.write(`\n${next(values.remove, places.unitDir !== "", keeper)}`);
+  if (!failed && !values["plugins-only"]) toStdout(`\n${next(values.remove, places.unitDir !== "", keeper)}`);
   return failed ? 1 : 0;
 }
 

@@ -13,6 +13,7 @@ import type { Problem } from "../findings.ts";
 import { colourful, type Output, renderData, renderListing } from "../output.ts";
 import { Progress } from "../progress.ts";
 import { chosenSource, describeFailure, openSource, type SourceOptions } from "../source.ts";
+import { toStderr, toStdout } from "../stdio.ts";
 import { PROBLEMS } from "./listings.ts";
 import { listOrNone } from "./survey.ts";
 
@@ -60,13 +61,13 @@ export async function copyClaims(options: CopyOptions, output: Output): Promise<
       : `${await renderListing(problems, PROBLEMS, output, { colours: colourful() })}
 ${counts.held} addresses are held: ${there} are in the new store, ${missing} are missing there.
 `;
-  process.stdout.write(text);
+  toStdout(text);
   if (failure !== undefined) return complain(failure, 1);
   if (isBlocked) return complain(`errors stand in the way${options.yes ? ", and nothing was done" : ""}`, 1);
   const next = options.yes
     ? "The old store is as it was. Let the networks name the new one before the next pod starts."
     : "Nothing has changed; --yes does it.";
-  process.stderr.write(`${next}\n`);
+  toStderr(`${next}\n`);
   return 0;
 }
 
@@ -145,6 +146,6 @@ async function commit(store: Store, changes: readonly Acquire[]): Promise<Result
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth migrate: ${why}\n`);
+  toStderr(`berth migrate: ${why}\n`);
   return exit;
 }

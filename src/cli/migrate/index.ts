@@ -12,6 +12,7 @@ import {
   renderListing,
 } from "../output.ts";
 import { SOURCE_HELP, SOURCE_OPTIONS } from "../source.ts";
+import { toStderr, toStdout } from "../stdio.ts";
 import { copyClaims } from "./copy.ts";
 import { FOUND, PROBLEMS, STEPS, type StepRow } from "./listings.ts";
 import { readSituation } from "./situation.ts";
@@ -64,7 +65,7 @@ const OPTIONS = {
 export async function runMigrate(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) {
-    process.stdout.write(HELP);
+    toStdout(HELP);
     return 0;
   }
   const output = readOutput(values.output);
@@ -102,11 +103,11 @@ async function migrate(client: KubeClient, wish: Wish, output: Output): Promise<
   if (wish.yes && !isBlocked) outcome = await carryOut(steps.value);
   const after = wish.yes ? await plan(client, wish) : steps;
   if (!after.ok) return failed(after.error);
-  process.stdout.write(await render(survey.value, after.value, output));
+  toStdout(await render(survey.value, after.value, output));
   if (isBlocked) return complain(`errors stand in the way${wish.yes ? ", and nothing was done" : ""}`, 1);
   if (after.value.some(({ state }) => state === "blocked")) return 1;
   if (!wish.yes && after.value.some(({ state }) => state === "todo"))
-    process.stderr.write("Nothing has changed; --yes does it.\n");
+    toStderr("Nothing has changed; --yes does it.\n");
   return outcome;
 }
 
@@ -123,7 +124,7 @@ async function carryOut(steps: readonly Step[]): Promise<number> {
     if (apply === undefined) continue;
     const done = await apply();
     if (!done.ok) return complain(`${object}: ${done.error.message} (${done.error.hint})`, 1);
-    process.stderr.write(`${object}: ${what}: done\n`);
+    toStderr(`${object}: ${what}: done\n`);
   }
   return 0;
 }
@@ -145,6 +146,6 @@ function failed({ message, hint }: ApiError): number {
 }
 
 function complain(why: string, exit: number): number {
-  process.stderr.write(`berth migrate: ${why}\n`);
+  toStderr(`berth migrate: ${why}\n`);
   return exit;
 }
