@@ -1,20 +1,13 @@
-import { expect, spyOn, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { SWITCHES } from "../../src/cli/completion.ts";
 
-/** What `berth NAME --help` prints, in this process. */
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+
 async function helpOf(name: string): Promise<{ exit: number; text: string }> {
-  const written: string[] = [];
-  const spy = spyOn(process.stdout, "write").mockImplementation((chunk) => {
-    written.push(String(chunk));
-    return true;
-  });
-  try {
-    const exit = (await COMMANDS.find((command) => command.name === name)?.run(["--help"])) ?? -1;
-    return { exit, text: written.join("") };
-  } finally {
-    spy.mockRestore();
-  }
+  const child = Bun.spawn([process.execPath, MAIN, name, "--help"], { stderr: "inherit" });
+  return { text: await new Response(child.stdout).text(), exit: await child.exited };
 }
 
 /** Options of a help: what stands at the beginning of its lines. */
