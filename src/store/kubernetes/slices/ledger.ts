@@ -66,6 +66,12 @@ export class Ledger {
     return this.#all(this.#bySandbox.get(ownerKey(sandbox, ifname)));
   }
 
+  /** What the sandbox held and the API server may still show: an ADD that was taken back, or a DEL that is not written yet. */
+  formerlyIn(sandbox: string, ifname: string): Cell[] {
+    const isIt = ({ id, ifname: name = "" }: IPAllocation) => id === sandbox && name === ifname;
+    return [...this.#cells.values()].filter(({ former }) => former.some(isIt));
+  }
+
   #all(keys: Iterable<string>): Cell[] {
     return [...keys].flatMap((key) => this.#cells.get(key) ?? []);
   }

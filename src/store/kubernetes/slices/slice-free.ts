@@ -27,8 +27,10 @@ export async function freeInSlices(
   });
   if (!freed.ok) return freed;
   const { claims, after } = freed.value;
-  if (after.length > 0 && writeDelay === 0) {
-    const results = await holdings.mirror.settle(after, deadline);
+  if (writeDelay === 0) {
+    const unwritten =
+      change.kind === "release" ? holdings.ledger.formerlyIn(change.sandbox, change.ifname) : after;
+    const results = await holdings.mirror.settle(unwritten, deadline);
     for (const result of results) if (result.kind === "failed") return err(storeError(store, result.error));
   }
   const isElsewhere =
