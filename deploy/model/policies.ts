@@ -1,3 +1,4 @@
+import { SLICE_NODE } from "../../src/kube/names.ts";
 import { componentLabels, type Manifest, PART_OF } from "../../src/operator/workload/pod.ts";
 import type { Context } from "./context.ts";
 
@@ -24,6 +25,7 @@ export function networkPolicy({ namespace }: Context): readonly Manifest[] {
 const CALLER = "request.userInfo.extra[?'authentication.kubernetes.io/node-name'][?0].orValue('')";
 const AFTER = "object.spec.allocations";
 const BEFORE = "variables.before";
+const LABEL = `object.metadata.?labels[?'${SLICE_NODE}'].orValue('')`;
 
 /**
  * Kubernetes puts the node into the token of a pod's service account (1.32), so that a node that is broken into can
@@ -74,6 +76,11 @@ export function nodeRestriction({ namespace }: Context): readonly Manifest[] {
           {
             expression: `${BEFORE}.all(key, (key in ${AFTER} && ${AFTER}[key] == ${BEFORE}[key]) || ${ownOrNobodys(`${BEFORE}[key]`)})`,
             message: "an agent may change or free only allocations of its own node",
+          },
+          {
+            // Nodes do not follow what is labelled as the slice of another. The name of a node too long for a label is a digest there.
+            expression: `${LABEL} == (oldObject == null ? ${LABEL} : ${LABEL.replace("object", "oldObject")}) && (oldObject != null || size(variables.node) > 63 || ${LABEL} in ['', variables.node])`,
+            message: "an agent may label only pools that it makes, as a slice of its own node",
           },
         ],
       },

@@ -1,7 +1,7 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
 import type { StoreChoice } from "../config/index.ts";
-import { logOf, Machine } from "../ipam/machine.ts";
+import { logOf, Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 import { storesWithSlices } from "../store/kubernetes/slices/journal-file.ts";
@@ -252,6 +252,7 @@ export class Agent {
       clock: this.#clock,
       log: this.#log,
       slices,
+      node: thisNode(),
     });
     if (!opened.ok) return opened;
     // In a cluster reservations are the reconciler's to end.

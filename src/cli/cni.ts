@@ -6,7 +6,7 @@ import { CniCode, cniError, renderError } from "../cni/error.ts";
 import { MAX_CONFIG_BYTES } from "../cni/request.ts";
 import { CNI_VARIABLES } from "../cni/wire.ts";
 import { invoke, PLUGINS, refusePlugin } from "../ipam/invoke.ts";
-import { logOf, Machine, netnsId, PATIENCE, PATIENCE_ALONE } from "../ipam/machine.ts";
+import { logOf, Machine, netnsId, PATIENCE, PATIENCE_ALONE, thisNode } from "../ipam/machine.ts";
 import { openStore } from "../store/open.ts";
 import type { Store } from "../store/store.ts";
 import { toStderr, toStdout } from "./stdio.ts";
@@ -53,6 +53,7 @@ export async function runCni(args: string[]): Promise<number> {
       const store = openStore(choice, {
         patience: choice.kind === "sqlite" ? PATIENCE_ALONE : PATIENCE,
         slices: { stateDir: stateDir(), writeDelay: 0 },
+        node: thisNode(),
       });
       if (store.ok) opened = store.value;
       return store;

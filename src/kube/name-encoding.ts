@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 /** RFC 1123 subdomain, as the API server demands of most names; a label may be longer than 63 here. */
 const LEGAL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LONGEST = 253;
+const LEGAL_LABEL = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const LONGEST_LABEL = 63;
 const ESCAPED = ".z";
 const DIGEST = ".zz";
 
@@ -22,6 +24,18 @@ export function encodeName(text: string): string {
   const escaped = toSafe(text) + ESCAPED;
   if (escaped.length <= LONGEST) return escaped;
   return createHash("sha256").update(text).digest("hex") + DIGEST;
+}
+
+/**
+ * A text as the value of a label: itself where it may be one, as nearly every name of a node may; else a digest, which begins
+ * as no name of a node does.
+ */
+export function labelOf(text: string): string {
+  if (LEGAL_LABEL.test(text)) return text;
+  return `Z${createHash("sha256")
+    .update(text)
+    .digest("hex")
+    .slice(0, LONGEST_LABEL - 1)}`;
 }
 
 /** The text that `encodeName` made this of; undefined for a digest and for what it never makes. */

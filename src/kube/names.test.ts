@@ -2,12 +2,13 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { addressOf, type Family, formatAddress, parseAddress } from "../ip/address.ts";
 import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
-import { decodeName, encodeName, isLegalName } from "./name-encoding.ts";
+import { decodeName, encodeName, isLegalName, labelOf } from "./name-encoding.ts";
 import {
   poolName,
   poolPrefix,
   readPoolRanges,
   readReservationName,
+  readSliceName,
   reservationName,
   slicePoolName,
 } from "./names.ts";
@@ -158,4 +159,29 @@ describe("properties", () => {
       { numRuns: 2000 },
     );
   });
+});
+
+test("the label of a node is its name where that may be one, and legal in any case", () => {
+  expect(labelOf("node-1.example.com")).toBe("node-1.example.com");
+  const long = fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/);
+  fc.assert(
+    fc.property(fc.oneof(long, fc.string()), (node) => {
+      const label = labelOf(node);
+      expect(label).toMatch(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/);
+      expect(label === node).toBe(/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(node));
+    }),
+  );
+  expect(labelOf(`${"a".repeat(70)}b`)).not.toBe(labelOf(`${"a".repeat(70)}c`));
+});
+
+test("whoever knows the node reads the name of its slice's pool", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 30 }), cidrs, (networkName, range) => {
+      const node = "node-1";
+      const name = poolName({ networkName, node, range });
+      if (decodeName(name) !== undefined)
+        expect(readSliceName(name, node, range)).toEqual({ networkName, node, range });
+    }),
+  );
+  expect(readSliceName("other-10.0.0.0-28", "node-1", cidr("10.0.0.0/28"))).toBeUndefined();
 });

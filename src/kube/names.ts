@@ -2,7 +2,7 @@ import type { Address } from "../ip/address.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
 import { formatCidr, parseCidr } from "../ip/cidr.ts";
-import { decodeName, encodeName } from "./name-encoding.ts";
+import { decodeName, encodeName, labelOf } from "./name-encoding.ts";
 
 /**
  * Names of whereabouts' objects, made and read here only. They join parts with "-", which the parts may hold too, so
@@ -34,6 +34,25 @@ export function poolPrefix(name: string, range: Cidr): string | undefined {
   const ending = dashed(formatCidr(range));
   if (plain === ending) return "";
   return plain?.endsWith(`-${ending}`) ? plain.slice(0, -ending.length - 1) : undefined;
+}
+
+/**
+ * The label of the IPPool of a slice, and of reservations of its addresses; its value stands for the node. A node needs to
+ * know of its own ones only.
+ */
+export const SLICE_NODE = "berth.cni.cncf.io/slice-node";
+
+/** The labels of what belongs to a slice of a node. */
+export function sliceLabels(node: string): { readonly [key: string]: string } {
+  return { [SLICE_NODE]: labelOf(node) };
+}
+
+/** What the IPPool of a slice of that node is about; undefined if its name does not tell. */
+export function readSliceName(name: string, node: string, range: Cidr): PoolParts | undefined {
+  const prefix = poolPrefix(name, range) ?? "";
+  if (prefix === node) return { networkName: "", node, range };
+  const networkName = prefix.endsWith(`-${node}`) ? prefix.slice(0, -node.length - 1) : "";
+  return networkName === "" ? undefined : { networkName, node, range };
 }
 
 /** Every range that a pool of that name may have: none if its name is a digest, or not that of a pool. */

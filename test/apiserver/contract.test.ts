@@ -215,6 +215,25 @@ describe("watches", () => {
     expect(events.map(({ type }) => type)).toEqual(["MODIFIED", "DELETED"]);
   });
 
+  test("what enters a selection by its labels comes as added, what leaves it as deleted, as it was", async () => {
+    const { path, name, object } = await made();
+    const query = `resourceVersion=${version(object)}&labelSelector=in%3D${name}`;
+    const label = (value: string) => [{ op: "add", path: "/metadata/labels", value: { in: value } }];
+    let left: unknown;
+    const events = await watch(
+      query,
+      (seen) => seen.length === 2,
+      async () => {
+        await patch(path, label(name));
+        left = (await patch(path, label("other"))).json;
+      },
+    );
+    expect(events.map(({ type }) => type)).toEqual(["ADDED", "DELETED"]);
+    const { labels, resourceVersion } = child(child(events[1], "object"), "metadata");
+    expect(labels).toEqual({ in: name });
+    expect(resourceVersion).toBe(version(left));
+  });
+
   test.each(["resourceVersion=0", ""])("with %p all there is comes as added", async (query) => {
     const { name } = await made();
     const events = await watch(`${query}&fieldSelector=metadata.name=${name}`, (seen) => seen.length === 1);

@@ -7,7 +7,12 @@ import { inVersion, partial, textOf } from "./render.ts";
 import { fieldSelector, labelSelector, type Matches } from "./selector.ts";
 import type { Target } from "./target.ts";
 
-export type Selection = { readonly matches: Matches | undefined; readonly metadataOnly: boolean };
+export type Selection = {
+  readonly matches: Matches | undefined;
+  /** The selectors as text. */
+  readonly key: string;
+  readonly metadataOnly: boolean;
+};
 
 export function selection(
   target: Target,
@@ -20,7 +25,8 @@ export function selection(
   if (!labels.ok) return labels;
   const terms = [fields.value, labels.value].filter((term) => term !== undefined);
   const matches = terms.length === 0 ? undefined : (object: Json) => terms.every((term) => term(object));
-  return ok({ matches, metadataOnly });
+  const key = `${query.get("fieldSelector") ?? ""} ${query.get("labelSelector") ?? ""}`;
+  return ok({ matches, key, metadataOnly });
 }
 
 /** An object as this request wants it, as JSON. */

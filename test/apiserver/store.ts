@@ -10,13 +10,19 @@ export type Change = {
 
 export type Listener = (change: Change) => void;
 
+/** What a listener wants to hear of: changes of objects that are or were selected. */
+export type Wanted = { readonly key: string; readonly matches: (object: Json) => boolean };
+
+type Audience = { readonly wanted: Wanted | undefined; readonly listeners: Set<Listener> };
+
 type Table = {
   readonly objects: Map<string, Json>;
   sorted: string[] | undefined;
   history: Change[];
   /** Changes up to this revision are forgotten. */
   forgotten: number;
-  readonly listeners: Set<Listener>;
+  /** By the key of what they want: a thousand that want the same cost one look at a change. */
+  readonly audiences: Map<string, Audience>;
 };
 
 /**
@@ -91,10 +97,15 @@ export class ObjectStore {
   }
 
   /** Calls for each change from now on, inside the write; returns the way to stop. */
-  listen(table: string, listener: Listener): () => void {
-    const { listeners } = this.#table(table);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+  listen(table: string, listener: Listener, wanted?: Wanted): () => void {
+    const { audiences } = this.#table(table);
+    const key = wanted?.key ?? "";
+    const { listeners } = audiences.get(key) ?? { listeners: new Set() };
+    audiences.set(key, { wanted, listeners: listeners.add(listener) });
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && audiences.get(key)?.listeners === listeners) audiences.delete(key);
+    };
   }
 
   /** Forgets history: of one table or, as a restart does, of all. */
@@ -109,7 +120,7 @@ export class ObjectStore {
   #table(name: string): Table {
     const found = this.#tables.get(name);
     if (found) return found;
-    const made: Table = { objects: new Map(), sorted: [], history: [], forgotten: 0, listeners: new Set() };
+    const made: Table = { objects: new Map(), sorted: [], history: [], forgotten: 0, audiences: new Map() };
     this.#tables.set(name, made);
     return made;
   }
@@ -126,7 +137,12 @@ export class ObjectStore {
       const gone = found.history.splice(0, found.history.length - this.#historyLimit);
       found.forgotten = gone.at(-1)?.revision ?? found.forgotten;
     }
-    for (const listener of [...found.listeners]) listener(change);
+    const { object, previous } = change;
+    for (const { wanted, listeners } of [...found.audiences.values()]) {
+      const { matches } = wanted ?? {};
+      if (matches && !matches(object) && !(previous && matches(previous))) continue;
+      for (const listener of [...listeners]) listener(change);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { Timer } from "../../src/clock.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { Cluster } from "./cluster.ts";
 import { badRequest, expired, type Failure, statusObject } from "./failure.ts";
+import { child, type Json } from "./json.ts";
 import { apiVersion, table } from "./kinds.ts";
 import { type Selection, show } from "./read.ts";
 import type { Change } from "./store.ts";
@@ -84,9 +85,11 @@ class OpenWatch implements Watch {
     for (const change of missed) this.#tell(change);
     // A version of the future: silence until the store gets there.
     const after = synthetic ? 0 : Number(asked);
-    this.#unlisten = store.listen(name, (change) => {
+    const { key, matches } = this.#wanted;
+    const heard = (change: Change) => {
       if (change.revision > after) this.#tell(change);
-    });
+    };
+    this.#unlisten = store.listen(name, heard, matches && { key, matches });
     if (bookmarks) this.#bookmarkLater();
     this.#life = clock.after(life, () => {
       if (bookmarks) this.#bookmark();
@@ -112,7 +115,7 @@ class OpenWatch implements Watch {
   }
 
   /** An object that enters or leaves the selection is told as added or deleted. */
-  #tell({ type, object, previous }: Change): void {
+  #tell({ type, object, previous, revision }: Change): void {
     const { namespace } = this.#target;
     const { matches } = this.#wanted;
     const metadata = object.metadata as { namespace?: string };
@@ -125,7 +128,7 @@ class OpenWatch implements Watch {
     const is = type !== "DELETED" && matches(object);
     if (was && is) this.#event("MODIFIED", object);
     else if (is) this.#event("ADDED", object);
-    else if (was) this.#event("DELETED", object);
+    else if (was) this.#event("DELETED", type === "DELETED" ? object : inRevision(previous, revision));
   }
 
   #event(type: string, object: Change["object"]): void {
@@ -151,4 +154,9 @@ class OpenWatch implements Watch {
     };
     this.#send(`{"type":"BOOKMARK","object":${JSON.stringify({ ...head, metadata })}}`);
   }
+}
+
+/** What was selected and is no more: as it last was, under the revision in which it left. */
+function inRevision(object: Json, revision: number): Json {
+  return { ...object, metadata: { ...child(object, "metadata"), resourceVersion: String(revision) } };
 }

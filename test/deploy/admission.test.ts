@@ -7,6 +7,7 @@ import { valuesOf } from "../../deploy/model/values.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { KubeObject, Resource } from "../../src/kube/api.ts";
 import { Client } from "../../src/kube/client.ts";
+import { SLICE_NODE } from "../../src/kube/names.ts";
 import { ATTACHMENTS, IP_POOLS, type IPAllocation, NODE_SLICE_POOLS } from "../../src/kube/objects.ts";
 import type { Manifest } from "../../src/operator/workload/pod.ts";
 import { acquire } from "../../src/store/contract.ts";
@@ -197,6 +198,20 @@ describe("node restriction", () => {
     expect((await free("a", "two"))[0]).toContain("may change or free only allocations of its own node");
     const [held] = double.objects(IP_POOLS);
     expect(Object.values(Object(held).spec.allocations)).toMatchObject([{ podref: "default/two" }]);
+  });
+
+  test("an agent labels what it makes as a slice of its own node, and nothing else", async () => {
+    const labelled = (name: string, node: string) => ({
+      ...pool("10.0.0.0/24", {}),
+      metadata: { name, namespace: NAMESPACE, labels: { [SLICE_NODE]: node } },
+    });
+    const api = clientOf(double, "a");
+    expect(await why(api.create(IP_POOLS, labelled("one", "node-b")))).toContain("of its own node");
+    expect(await why(api.create(IP_POOLS, labelled("two", "node-a")))).toBe("");
+    const hide = { type: "merge", patch: { metadata: { labels: { [SLICE_NODE]: "node-a" } } } } as const;
+    double.seed({ ...pool("10.1.0.0/24", {}), metadata: { name: "all", namespace: NAMESPACE } });
+    const all = { name: "all", namespace: NAMESPACE };
+    expect(await why(api.patch(IP_POOLS, all, hide))).toContain("only pools that it makes");
   });
 
   test("a pod that comes back elsewhere after its node has vanished waits for the reconciler", async () => {

@@ -100,10 +100,10 @@ export async function oneShot(here: Surroundings, call: CallFrame): Promise<Repl
 }
 
 function openStore(here: Surroundings, staying: boolean, patience: number, writeDelay: number): SlicedStore {
-  const { process, wire, log, slices } = here;
+  const { process, wire, log, slices, node } = here;
   const { clock } = process;
   const client = new Client(process.wire(wire), clock, { namespace: NAMESPACE });
-  const store = new KubernetesStore(client, { clock, log, patience, staying });
+  const store = new KubernetesStore(client, { clock, log, patience, staying, node });
   return new SlicedStore(
     store,
     { clock, log, patience },

@@ -133,7 +133,7 @@ export class Lab {
     this.disks.set(node, disk);
     const client = this.client(this.#lifeOf(node));
     const parts = { clock: this.clock, log: () => undefined, patience: 10_000 };
-    const inner = new KubernetesStore(client, { ...parts, staying: true });
+    const inner = new KubernetesStore(client, { ...parts, staying: true, node });
     const exists = () => disk.rows.size > 0 || disk.grants.length > 0;
     const { writeDelay } = this;
     const sandboxes = () => this.sandboxes.get(node) ?? [];

@@ -1,6 +1,9 @@
 import type { Clock } from "../../clock.ts";
 import type { Address } from "../../ip/address.ts";
+import { parseCidr } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject } from "../../kube/api.ts";
+import { labelOf } from "../../kube/name-encoding.ts";
+import { readSliceName, SLICE_NODE } from "../../kube/names.ts";
 import {
   IP_POOLS,
   type IPPool,
@@ -11,7 +14,7 @@ import {
 import { type Change, WatchCache } from "../../kube/watch-cache.ts";
 import type { Log } from "../../log.ts";
 import { ok, type Result } from "../../result.ts";
-import { Reader, type Source } from "./source.ts";
+import { Reader, type Source, scopesOf } from "./source.ts";
 import type { Sink, State } from "./state.ts";
 
 /** Older than this, in milliseconds, what a watch says may have been overtaken: the server sends a bookmark every minute. */
@@ -20,39 +23,56 @@ const STALE = 120_000;
 /** Milliseconds in which a server that answers has refused a list. */
 const SOON = 500;
 
+export type Following = {
+  /**
+   * The node that this process works for. It follows what belongs to no slice, and the pools of this node's slices; what belongs to
+   * slices of others it neither needs nor could keep up with. Absent: it follows everything.
+   */
+  readonly node?: string;
+  /** For whoever holds the reservations of a whole cluster and has little memory; costs the server more. */
+  readonly paged?: boolean;
+};
+
+type Pools = WatchCache<IPPool, IPPool>;
+
 /** Watches pools and reservations for a process that stays. What it is told of our own writes it knows at once. */
 export class CachedSource implements Source, Sink {
   readonly #clock: Clock;
   readonly #namespace: string;
   readonly #state: State;
-  readonly #pools: WatchCache<IPPool, IPPool>;
+  readonly #node: string | undefined;
+  readonly #pools: Pools;
+  /** The pools of the node's slices. */
+  readonly #own: Pools | undefined;
   readonly #reservations: WatchCache<OverlappingRangeIPReservation, OverlappingRangeIPReservation>;
+  readonly #caches: readonly Pick<
+    Pools,
+    "start" | "stop" | "isSynced" | "whenSynced" | "lastError" | "age"
+  >[];
   readonly #reader: Reader;
 
-  /** `paged`: for whoever holds the reservations of a whole cluster and has little memory; costs the server more. */
-  constructor(client: KubeClient, clock: Clock, state: State, log: Log, { paged = false } = {}) {
+  constructor(client: KubeClient, clock: Clock, state: State, log: Log, following: Following = {}) {
     const { namespace } = client;
+    const { node, paged = false } = following;
+    const { common, own } = scopesOf(node);
+    const parts = { client, clock, log, namespace };
     this.#clock = clock;
     this.#namespace = namespace;
     this.#state = state;
-    this.#pools = new WatchCache({ client, clock, log, namespace, resource: IP_POOLS, project: whole });
+    this.#node = node;
+    this.#pools = new WatchCache({ ...parts, ...common, resource: IP_POOLS, project: whole });
+    this.#own = own && new WatchCache({ ...parts, ...own, resource: IP_POOLS, project: whole });
     this.#reservations = new WatchCache({
-      client,
-      clock,
-      log,
-      namespace,
+      ...parts,
+      ...common,
       resource: RESERVATIONS,
       project: whole,
       ...(paged && { slim: bare }),
     });
-    this.#reader = new Reader(client, clock, state, this);
-    this.#pools.onChange((change) =>
-      follow(
-        change,
-        (pool) => state.putPool(pool),
-        (pool) => state.dropPool(pool.metadata.name, pool),
-      ),
-    );
+    this.#caches = [this.#pools, ...(this.#own ? [this.#own] : []), this.#reservations];
+    this.#reader = new Reader(client, clock, state, this, node);
+    this.#followPools(this.#pools, this.#own);
+    if (this.#own) this.#followPools(this.#own, this.#pools);
     this.#reservations.onChange((change) =>
       follow(
         change,
@@ -60,8 +80,7 @@ export class CachedSource implements Source, Sink {
         (object) => state.dropReservation(object),
       ),
     );
-    this.#pools.start();
-    this.#reservations.start();
+    for (const cache of this.#caches) cache.start();
   }
 
   async ready(_names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
@@ -69,9 +88,9 @@ export class CachedSource implements Source, Sink {
   }
 
   async all(deadline: number): Promise<Result<void, ApiError>> {
-    if (this.#pools.isSynced && this.#reservations.isSynced) return ok(undefined);
+    if (this.#caches.every(({ isSynced }) => isSynced)) return ok(undefined);
     const left = () => Math.max(0, deadline - this.#clock.elapsed());
-    for (const cache of [this.#pools, this.#reservations]) {
+    for (const cache of this.#caches) {
       const soon = await cache.whenSynced(Math.min(left(), SOON));
       // What a person has to put right is told at once; the watch tries on all the same.
       if (!soon.ok && cache.lastError?.retry === "permanent") return soon;
@@ -120,34 +139,76 @@ export class CachedSource implements Source, Sink {
   }
 
   trouble(): ApiError | undefined {
-    return [this.#pools, this.#reservations]
-      .map(({ lastError }) => lastError)
-      .find((error) => error && error.code !== "expired");
+    return this.#caches.map(({ lastError }) => lastError).find((error) => error && error.code !== "expired");
   }
 
   isCurrent(): boolean {
-    return Math.max(this.#pools.age, this.#reservations.age) < STALE;
+    return Math.max(...this.#caches.map(({ age }) => age)) < STALE;
   }
 
   close(): void {
-    void this.#pools.stop();
-    void this.#reservations.stop();
+    for (const cache of this.#caches) void cache.stop();
   }
 
   putPool(object: IPPool): void {
-    this.#pools.put(object);
+    const cache = this.#cacheOf(object);
+    if (cache) cache.put(object);
+    // The slice of another node: nobody tells what becomes of it, so it is read again by whoever needs it.
+    else this.#state.putPool(object);
   }
 
   dropPool(name: string, object?: IPPool): void {
-    if (object) this.#pools.remove({ name, namespace: this.#namespace }, object.metadata.uid);
+    const cache = object && this.#cacheOf(object);
+    if (cache) cache.remove({ name, namespace: this.#namespace }, object.metadata.uid);
+    else this.#state.dropPool(name, object);
   }
 
   putReservation(object: OverlappingRangeIPReservation): void {
-    this.#reservations.put(object);
+    if (this.#isFollowed(object)) this.#reservations.put(object);
   }
 
-  dropReservation({ metadata }: OverlappingRangeIPReservation): void {
+  dropReservation(object: OverlappingRangeIPReservation): void {
+    const { metadata } = object;
+    if (!this.#isFollowed(object)) return;
     this.#reservations.remove({ name: metadata.name, namespace: this.#namespace }, metadata.uid);
+  }
+
+  /** `other`: where a pool is that has only left this selection. */
+  #followPools(cache: Pools, other: Pools | undefined): void {
+    const state = this.#state;
+    cache.onChange((change) =>
+      follow(
+        change,
+        (pool) => {
+          this.#bind(pool);
+          state.putPool(pool);
+        },
+        (pool) => {
+          const { name, uid } = pool.metadata;
+          if (other?.get({ name, namespace: this.#namespace })?.metadata.uid !== uid)
+            state.dropPool(name, pool);
+        },
+      ),
+    );
+  }
+
+  /** The name of a slice's pool tells its network to whoever knows the node. */
+  #bind({ metadata, spec }: IPPool): void {
+    const node = this.#node;
+    if (node === undefined || metadata.labels?.[SLICE_NODE] === undefined) return;
+    const range = parseCidr(String(spec.range), "sloppy");
+    const slice = range.ok ? readSliceName(metadata.name, node, range.value) : undefined;
+    if (slice) this.#state.bind(slice);
+  }
+
+  /** Where a pool is followed, if it is. */
+  #cacheOf(pool: IPPool): Pools | undefined {
+    if (this.#isFollowed(pool)) return this.#pools;
+    return pool.metadata.labels?.[SLICE_NODE] === labelOf(this.#node ?? "") ? this.#own : undefined;
+  }
+
+  #isFollowed({ metadata }: KubeObject): boolean {
+    return this.#node === undefined || metadata.labels?.[SLICE_NODE] === undefined;
   }
 }
 

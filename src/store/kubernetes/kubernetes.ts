@@ -7,6 +7,7 @@ import { sameAddress } from "../../ip/address.ts";
 import { countOf } from "../../ip/interval.ts";
 import type { ApiError, KubeClient } from "../../kube/api.ts";
 import { EventRecorder } from "../../kube/events.ts";
+import { sliceLabels } from "../../kube/names.ts";
 import type { NodeSlicePool } from "../../kube/objects.ts";
 import type { Log } from "../../log.ts";
 import { err, ok, type Result } from "../../result.ts";
@@ -39,6 +40,8 @@ export type KubernetesOptions = {
   readonly patience: number;
   /** The process stays: a watch keeps what is known up to date. Otherwise just what a call needs is read. */
   readonly staying: boolean;
+  /** The node whose agent or plugin this is: it follows the slices of no other node. Absent: all are followed. */
+  readonly node?: string;
 };
 
 /**
@@ -62,13 +65,14 @@ export class KubernetesStore implements Store {
   readonly #notices: Notices | undefined;
 
   constructor(client: KubeClient, options: KubernetesOptions) {
-    const { clock, log, staying } = options;
+    const { clock, log, staying, node } = options;
+    const own = node === undefined ? {} : { node };
     this.name = `kubernetes ${client.server}`;
     this.#client = client;
     this.#options = options;
     const claimed = new Claimed(clock);
     const state = new State(claimed);
-    const cached = staying ? new CachedSource(client, clock, state, log) : undefined;
+    const cached = staying ? new CachedSource(client, clock, state, log, own) : undefined;
     const source: Source = cached ?? new DirectSource(client, clock, state);
     const sink = cached ?? state;
     const book = new SliceBook(client, clock, log);
@@ -85,7 +89,7 @@ export class KubernetesStore implements Store {
       spread: new Spread(clock),
       source,
       slices: new SliceGuard(book),
-      reserver: new Reserver({ client, clock, state, sink, claimed, knowsAll }),
+      reserver: new Reserver({ client, clock, state, sink, claimed, knowsAll, ...own }),
       writer: (name, pool) => this.#writer(name, pool, sink),
       inherited: (request, deadline) => inheritedUids(request, deadline, { client, clock, state }),
     };
@@ -250,8 +254,12 @@ export class KubernetesStore implements Store {
   #writer(name: string, pool: Pool, sink: State | CachedSource): PoolWriter {
     const known = this.#writers.get(name);
     if (known) return known;
-    const { clock } = this.#options;
-    const made = new PoolWriter({ client: this.#client, clock, state: this.#state, sink, name, pool });
+    const { clock, node } = this.#options;
+    const labels = node !== undefined && pool.node === node ? sliceLabels(node) : undefined;
+    const made = new PoolWriter({
+      ...{ client: this.#client, clock, state: this.#state, sink, name, pool },
+      ...(labels && { labels }),
+    });
     this.#writers.set(name, made);
     return made;
   }

@@ -22,6 +22,8 @@ export type WriterOptions = {
   /** The name of the object. */
   readonly name: string;
   readonly pool: Pool;
+  /** Of the object, if it is made here. */
+  readonly labels?: { readonly [key: string]: string };
 };
 
 type Job = {
@@ -144,7 +146,7 @@ export class PoolWriter {
   }
 
   #request(batch: readonly Job[], timeout: number): Answer<IPPool> {
-    const { client, state, name, pool } = this.#options;
+    const { client, state, name, pool, labels } = this.#options;
     const record = state.pool(name);
     const { namespace } = client;
     const ops = batch.map(({ op }) => op);
@@ -158,7 +160,7 @@ export class PoolWriter {
     const object: IPPool = {
       apiVersion: apiVersionOf(IP_POOLS),
       kind: IP_POOLS.kind,
-      metadata: { name, namespace },
+      metadata: { name, namespace, ...(labels && { labels }) },
       spec: { range: formatCidr(pool.range), allocations: Object.fromEntries(puts) },
     };
     return client.create(IP_POOLS, object, { timeout });

@@ -1,12 +1,12 @@
 import type { Claim, Collect, Outcome, Release } from "../../allocation/claim.ts";
 import type { ApiError } from "../../kube/api.ts";
-import { reservationName } from "../../kube/names.ts";
-import type { OverlappingRangeIPReservation } from "../../kube/objects.ts";
+import { reservationName, SLICE_NODE } from "../../kube/names.ts";
+import type { IPAllocation, OverlappingRangeIPReservation } from "../../kube/objects.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { compareClaims } from "../order.ts";
 import type { Tools } from "./acquisition.ts";
 import { MOMENT } from "./given.ts";
-import type { Held } from "./state.ts";
+import type { Held, Reservation } from "./state.ts";
 
 type Freed = Result<readonly Claim[], ApiError>;
 
@@ -85,7 +85,7 @@ async function free(
   const claim = state.claim(held);
   const { address, allocation: was } = entry;
   // As it is now: once the entry is gone, an ADD of the same pod may take the reservation over for its new sandbox.
-  let reservation = state.reservationOf(held);
+  let reservation: Pick<Reservation, "object"> | undefined = state.reservationOf(held);
   const result = await writer(record.name, record.pool).submit({ kind: "remove", address, was }, deadline);
   if (result.kind === "failed") return err(result.error);
   if (result.kind === "lost") return ok(undefined);
@@ -94,7 +94,7 @@ async function free(
     const name = reservationName(record.pool.networkName, address);
     const looked = await reserver.look(name, deadline);
     if (!looked.ok) return looked;
-    const found = state.reservationOf(held);
+    const found = state.reservationOf(held) ?? ofSlice(looked.value, was);
     if (found?.object.spec.containerid === was.id) reservation = found;
   }
   const { containerid = "" } = reservation?.object.spec ?? {};
@@ -104,6 +104,12 @@ async function free(
   if (state.isBacked(reservation.object)) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
   return removed.ok ? ok(claim) : removed;
+}
+
+/** One of a slice, which no watch tells and the state does not show. */
+function ofSlice(object: OverlappingRangeIPReservation | undefined, { podref, ifname = "" }: IPAllocation) {
+  if (object?.metadata.labels?.[SLICE_NODE] === undefined) return undefined;
+  return object.spec.podref === podref && (object.spec.ifname ?? "") === ifname ? { object } : undefined;
 }
 
 /** Reservations of this sandbox without an entry: an ADD or DEL that did not end has left them. */

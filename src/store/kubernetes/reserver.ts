@@ -3,7 +3,7 @@ import { podRef, samePod } from "../../allocation/owner.ts";
 import { realmSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError, KubeClient } from "../../kube/api.ts";
-import { reservationName } from "../../kube/names.ts";
+import { reservationName, sliceLabels } from "../../kube/names.ts";
 import { apiVersionOf, type OverlappingRangeIPReservation, RESERVATIONS } from "../../kube/objects.ts";
 import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
@@ -26,6 +26,8 @@ export type ReserverOptions = {
   readonly claimed: Claimed;
   /** Whether the state shows all reservations, so that one that it does not show cannot be ours. */
   readonly knowsAll: () => boolean;
+  /** Whose slices' reservations are labelled; see `scopesOf`. */
+  readonly node?: string;
 };
 
 /** When an ADD last took the reservation over from one that did not end. */
@@ -53,14 +55,15 @@ export class Reserver {
     deadline: number,
     isHeld = false,
   ): Promise<ReserveResult> {
-    const { client, clock, state, sink } = this.#options;
+    const { client, clock, state, sink, node } = this.#options;
+    const isLabelled = node !== undefined && claim.pool.node === node;
     let mine = own?.object;
     let isUnsure = isHeld || !this.#options.knowsAll();
     let last: ApiError = LATE;
     for (let tries = 0; ; tries++) {
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return { kind: "failed", error: last };
-      const wanted = reservationFor(claim, client.namespace);
+      const wanted = reservationFor(claim, client.namespace, isLabelled ? sliceLabels(node) : undefined);
       const answer = await (mine
         ? this.#adopt(mine, wanted, timeout)
         : client.create(RESERVATIONS, wanted, { timeout }));
@@ -159,19 +162,25 @@ export class Reserver {
   #taken({ pool, address }: Claim): ReserveResult {
     const { state, claimed } = this.#options;
     const isKnown = state.reservation(reservationName(pool.networkName, address)) !== undefined;
-    if (!isKnown) claimed.refuse(realmSpace(pool.networkName, address.family), address);
+    // In a slice it may be that of a former owner, which whoever keeps the slice knows.
+    if (!isKnown && pool.node === undefined)
+      claimed.refuse(realmSpace(pool.networkName, address.family), address);
     return { kind: "taken" };
   }
 }
 
 /** The object that reserves the address of a claim in its realm. */
-export function reservationFor(claim: Claim, namespace: string): OverlappingRangeIPReservation {
+export function reservationFor(
+  claim: Claim,
+  namespace: string,
+  labels?: { readonly [key: string]: string },
+): OverlappingRangeIPReservation {
   const { id, podref, ifname = "", uid, node, since } = allocationOf(claim);
   const name = reservationName(claim.pool.networkName, claim.address);
   return {
     apiVersion: apiVersionOf(RESERVATIONS),
     kind: RESERVATIONS.kind,
-    metadata: { name, namespace },
+    metadata: { name, namespace, ...(labels && { labels }) },
     spec: {
       podref,
       ifname,

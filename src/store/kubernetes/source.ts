@@ -3,8 +3,8 @@ import type { Address } from "../../ip/address.ts";
 import { contains } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
 import { listAll } from "../../kube/list.ts";
-import { poolPrefix, readPoolRanges, reservationName } from "../../kube/names.ts";
-import { IP_POOLS, RESERVATIONS } from "../../kube/objects.ts";
+import { poolPrefix, readPoolRanges, reservationName, SLICE_NODE, sliceLabels } from "../../kube/names.ts";
+import { IP_POOLS, type IPPool, RESERVATIONS } from "../../kube/objects.ts";
 import { ok, type Result } from "../../result.ts";
 import type { Sink, State } from "./state.ts";
 
@@ -107,18 +107,37 @@ export class DirectSource implements Source {
   }
 }
 
+/** What lists and watches of a process tell it. A `labelSelector` of undefined selects everything. */
+export type Scope = { readonly labelSelector?: string };
+
+/**
+ * What a node follows: all that belongs to no slice, and the pools of its own slices. Of reservations of slices it knows those that
+ * it has made itself; the server decides by their names. Whoever is no node follows everything.
+ */
+export function scopesOf(node: string | undefined): { readonly common: Scope; readonly own?: Scope } {
+  if (node === undefined) return { common: {} };
+  const own = { labelSelector: `${SLICE_NODE}=${sliceLabels(node)[SLICE_NODE]}` };
+  return { common: { labelSelector: `!${SLICE_NODE}` }, own };
+}
+
 /** Gets and lists into the state. What a read does not find any more is dropped there. */
 export class Reader {
   readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #state: State;
   readonly #sink: Sink;
+  readonly #common: Scope;
+  readonly #own: Scope | undefined;
 
-  constructor(client: KubeClient, clock: Clock, state: State, sink: Sink) {
+  /** `node`: whose slices alone are read. */
+  constructor(client: KubeClient, clock: Clock, state: State, sink: Sink, node?: string) {
     this.#client = client;
     this.#clock = clock;
     this.#state = state;
     this.#sink = sink;
+    const { common, own } = scopesOf(node);
+    this.#common = common;
+    this.#own = own;
   }
 
   async pools(names: readonly string[], deadline: number): Promise<Result<void, ApiError>> {
@@ -153,7 +172,7 @@ export class Reader {
   async allPools(deadline: number): Promise<Result<void, ApiError>> {
     const before = [...this.#state.pools()];
     const seen = new Set<string>();
-    const read = await this.#list(IP_POOLS, deadline, (object) => {
+    const read = await this.#listPools(deadline, false, (object) => {
       seen.add(object.metadata.name);
       this.#sink.putPool(object);
     });
@@ -166,11 +185,8 @@ export class Reader {
   /** The version of each pool, by name: a list without what the pools hold. */
   async versions(deadline: number): Promise<Result<ReadonlyMap<string, string>, ApiError>> {
     const versions = new Map<string, string>();
-    const read = await this.#list(
-      IP_POOLS,
-      deadline,
-      ({ metadata }) => versions.set(metadata.name, metadata.resourceVersion ?? ""),
-      true,
+    const read = await this.#listPools(deadline, true, ({ metadata }) =>
+      versions.set(metadata.name, metadata.resourceVersion ?? ""),
     );
     return read.ok ? ok(versions) : read;
   }
@@ -178,7 +194,7 @@ export class Reader {
   async allReservations(deadline: number): Promise<Result<void, ApiError>> {
     const before = [...this.#state.reservations()];
     const seen = new Set<string>();
-    const read = await this.#list(RESERVATIONS, deadline, (object) => {
+    const read = await this.#list(RESERVATIONS, { deadline, ...this.#common }, (object) => {
       seen.add(object.metadata.name);
       this.#sink.putReservation(object);
     });
@@ -187,15 +203,26 @@ export class Reader {
     return read;
   }
 
+  #listPools(
+    deadline: number,
+    metadataOnly: boolean,
+    take: (object: IPPool) => void,
+  ): Promise<Result<void, ApiError>> {
+    const scopes = [this.#common, ...(this.#own ? [this.#own] : [])];
+    return both(...scopes.map((scope) => this.#list(IP_POOLS, { deadline, metadataOnly, ...scope }, take)));
+  }
+
   async #list<T extends KubeObject>(
     resource: Resource<T>,
-    deadline: number,
+    { deadline, ...scope }: Scope & { readonly deadline: number; readonly metadataOnly?: boolean },
     take: (object: T) => void,
-    metadataOnly = false,
   ): Promise<Result<void, ApiError>> {
     const { namespace } = this.#client;
-    const timeout = this.#left(deadline);
-    const listed = await listAll(this.#client, resource, { namespace, timeout, metadataOnly });
+    const listed = await listAll(this.#client, resource, {
+      namespace,
+      timeout: this.#left(deadline),
+      ...scope,
+    });
     if (!listed.ok) return listed;
     for (const object of listed.value.items) take(object);
     return ok(undefined);

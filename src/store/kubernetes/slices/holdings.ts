@@ -93,8 +93,11 @@ export class Holdings {
     return promise;
   }
 
-  /** Takes over what the API server knows of a slice and this node does not: from another process, or from before its disk was lost. */
-  compare(slice: Pool, put: (cell: Cell) => void): void {
+  /**
+   * Takes over what the API server knows of a slice and this node does not: from another process, or from before its disk was lost.
+   * `overlapCheck`: whether that may be reserved too. Which addresses are, the node is not told; it looks when one is freed.
+   */
+  compare(slice: Pool, put: (cell: Cell) => void, overlapCheck = true): void {
     const { tools } = this.#options;
     const name = tools.state.bind(slice);
     const record = tools.state.pool(name);
@@ -105,8 +108,9 @@ export class Holdings {
     for (const { address, allocation } of record?.entries() ?? []) {
       const known = this.ledger.at(slice, address);
       if (known && (known.held || isOwn(known, allocation))) continue;
-      const reserved = tools.state.reservation(reservationName(slice.networkName, address)) !== undefined;
-      put({ ...(known ?? emptyCell(slice, address, reserved)), held: allocation, version });
+      const isReserved =
+        overlapCheck || tools.state.reservation(reservationName(slice.networkName, address)) !== undefined;
+      put({ ...(known ?? emptyCell(slice, address, isReserved)), held: allocation, version });
     }
     for (const cell of this.ledger.cells()) {
       if (cell.pool === name && cell.held && cell.version !== "") this.#compareHeld(cell, record, put);
@@ -151,6 +155,7 @@ export class Holdings {
       return;
     }
     put({ ...rest, former: [], version: "" });
+    this.mirror.freed(cell);
     this.#options.log("verbose", "an address of a slice was freed by others", {
       pool: cell.pool,
       address: formatAddress(cell.address),

@@ -1,13 +1,14 @@
 import { type Clock, sleep, type Timer } from "../../../clock.ts";
 import type { ApiError } from "../../../kube/api.ts";
 import { reservationName } from "../../../kube/names.ts";
+import type { OverlappingRangeIPReservation } from "../../../kube/objects.ts";
 import { backoff } from "../../../kube/retry.ts";
 import type { Log } from "../../../log.ts";
+import { ok } from "../../../result.ts";
 import { Turns } from "../../../turns.ts";
 import type { Tools } from "../acquisition.ts";
 import { sameAllocation } from "../entry.ts";
 import { LATE } from "../pool-writer.ts";
-import type { Reservation } from "../state.ts";
 import { type Cell, claimIn, isOwn, type Ledger } from "./ledger.ts";
 
 /** `taken`: somebody else has the address in the realm, or stands in the pool. */
@@ -45,6 +46,8 @@ export class Mirror {
   readonly #options: MirrorOptions;
   readonly #dirty = new Map<string, Cell>();
   readonly #told = new Set<string>();
+  /** Reservations that this process has made, by name: nobody tells it of those of its slices. */
+  readonly #reserved = new Map<string, OverlappingRangeIPReservation>();
   readonly #turns = new Turns();
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
@@ -71,6 +74,11 @@ export class Mirror {
     this.#dirty.set(keyOf(cell), cell);
     this.#since ??= this.#options.clock.elapsed();
     if (this.#failures === 0) this.#schedule(Math.max(LEAST_DELAY, this.#options.delay));
+  }
+
+  /** Others have freed the address: what was reserved for it may be gone. */
+  freed({ slice, address }: Cell): void {
+    this.#reserved.delete(reservationName(slice.networkName, address));
   }
 
   /** Writes the cells now and says what became of each. What fails stays to be written later. */
@@ -195,18 +203,38 @@ export class Mirror {
 
   /** Undefined: the address is reserved for its owner. */
   async #reserve(cell: Cell, deadline: number): Promise<Synced | undefined> {
-    const { state, reserver } = this.#options.tools;
+    const name = reservationName(cell.slice.networkName, cell.address);
+    const first = await this.#reserveFrom(this.#known(name), cell, deadline);
+    if (first?.kind !== "taken") return first;
+    // Perhaps by a former owner, for whom an earlier process of this node has reserved it.
+    const looked = await this.#options.tools.reserver.look(name, deadline);
+    if (!looked.ok) return { kind: "failed", error: looked.error };
+    const found = looked.value;
+    if (found && !isOfOwner(found, cell) && !isOfNode(found, cell)) return first;
+    return this.#reserveFrom(found, cell, deadline);
+  }
+
+  /** `found`: the reservation that is there, as far as is known. */
+  async #reserveFrom(
+    found: OverlappingRangeIPReservation | undefined,
+    cell: Cell,
+    deadline: number,
+  ): Promise<Synced | undefined> {
     const claim = claimIn(cell);
-    if (!claim) return undefined;
-    const found = state.reservation(reservationName(cell.slice.networkName, cell.address));
-    if (found && isOfOwner(found, cell)) return undefined;
-    const own = found && isOfNode(found, cell) ? found : undefined;
-    const result = await reserver.reserve(claim, own, deadline, true);
-    return result.kind === "reserved" ? undefined : result;
+    if (!claim || (found && isOfOwner(found, cell))) return undefined;
+    const own = found && isOfNode(found, cell) ? { object: found, means: [] } : undefined;
+    const result = await this.#options.tools.reserver.reserve(claim, own, deadline, true);
+    if (result.kind !== "reserved") return result;
+    this.#reserved.set(result.object.metadata.name, result.object);
+    return undefined;
+  }
+
+  #known(name: string): OverlappingRangeIPReservation | undefined {
+    return this.#options.tools.state.reservation(name)?.object ?? this.#reserved.get(name);
   }
 
   async #remove(cell: Cell, deadline: number): Promise<Synced> {
-    const { state, writer, source, reserver } = this.#options.tools;
+    const { state, writer, reserver } = this.#options.tools;
     const was = state.pool(cell.pool)?.at(cell.address);
     if (was && isOwn(cell, was)) {
       const op = { kind: "remove", address: cell.address, was } as const;
@@ -214,28 +242,30 @@ export class Mirror {
       if (result.kind === "failed") return result;
     }
     if (cell.overlapCheck) {
-      const known = await source.learnReservations(deadline);
-      if (!known.ok) return { kind: "failed", error: known.error };
-      const found = state.reservation(reservationName(cell.slice.networkName, cell.address));
-      if (found && isOfNode(found, cell)) {
-        const removed = await reserver.remove(found.object, deadline);
+      const name = reservationName(cell.slice.networkName, cell.address);
+      const known = this.#known(name);
+      const looked = known ? ok(known) : await reserver.look(name, deadline);
+      if (!looked.ok) return { kind: "failed", error: looked.error };
+      if (looked.value && isOfNode(looked.value, cell)) {
+        const removed = await reserver.remove(looked.value, deadline);
         if (!removed.ok) return { kind: "failed", error: removed.error };
       }
+      this.#reserved.delete(name);
     }
     return { kind: "done", version: "" };
   }
 }
 
 /** Whether a reservation is that of the cell's owner, to the sandbox. */
-function isOfOwner({ object }: Reservation, { held }: Cell): boolean {
-  const { podref, ifname = "", containerid } = object.spec;
+function isOfOwner({ spec }: OverlappingRangeIPReservation, { held }: Cell): boolean {
+  const { podref, ifname = "", containerid } = spec;
   if (held?.podref !== podref || (held.ifname ?? "") !== ifname) return false;
   return containerid === undefined || containerid === held.id;
 }
 
 /** Whether a reservation is that of an owner whom this node has had there. */
-function isOfNode({ object }: Reservation, { held, former }: Cell): boolean {
-  const { podref, ifname = "" } = object.spec;
+function isOfNode({ spec }: OverlappingRangeIPReservation, { held, former }: Cell): boolean {
+  const { podref, ifname = "" } = spec;
   return [...(held ? [held] : []), ...former].some(
     (owner) => owner.podref === podref && (owner.ifname ?? "") === ifname,
   );

@@ -77,7 +77,7 @@ async function takeUp(
   const read = await tools.source.read(names, deadline);
   if (!read.ok) return err(storeError(store, read.error));
   const known = await holdings.change((put) => {
-    holdings.compare(slice, put);
+    holdings.compare(slice, put, request.overlapCheck);
     if (isInherited) for (const cell of foundIn(slice, workings)) put(cell);
   });
   return known.ok ? ok(undefined) : known;

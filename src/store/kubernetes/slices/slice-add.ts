@@ -82,7 +82,7 @@ export function planAdd(request: Acquire, { holdings, entitlement, tools }: Work
 function planAndPut(request: Acquire, workings: Workings, put: (cell: Cell) => void) {
   const { holdings, tools } = workings;
   if (tools.source.isCurrent())
-    for (const slice of slicesFor(request, workings)) holdings.compare(slice, put);
+    for (const slice of slicesFor(request, workings)) holdings.compare(slice, put, request.overlapCheck);
   const plan = planAdd(request, workings);
   if (!plan.ok) return plan;
   const { claims, created, renewed } = plan.value;
