@@ -11,6 +11,7 @@ test(
     const scenario = { seed: 1, nodes: 10, pods: 10, network: SLICED };
     const { pods, failed, writes, ...rest } = playCrowd(scenario);
     expect({ pods, failed }).toEqual({ pods: 100, failed: 0 });
+    expect(rest.shown).toBeGreaterThan(rest.ready);
     // Before the last address only slices are asked for; then come reservations and pools.
     expect(writes.ready).toBeLessThan(pods);
     expect(writes.rest).toBeGreaterThanOrEqual(pods);

@@ -5,6 +5,7 @@ import { EventRecorder } from "../../src/kube/events.ts";
 import { IP_POOLS, type IPPool } from "../../src/kube/objects.ts";
 import type { Log } from "../../src/log.ts";
 import { Double } from "../apiserver/double.ts";
+import type { Json } from "../apiserver/json.ts";
 import { keepingCrds, NAMESPACE } from "../store/cluster.ts";
 import { SimulatedAgent } from "./agent.ts";
 import { Disk } from "./disk.ts";
@@ -30,6 +31,8 @@ export type CrowdOutcome = {
   readonly failed: number;
   /** Milliseconds of virtual time from the first ADD until the last pod has its address. */
   readonly ready: number;
+  /** The same until the API server shows the last of them. */
+  readonly shown: number;
   /** Until all pods have addresses; and until the API server shows them all and nothing is written any more. */
   readonly writes: { readonly ready: number; readonly rest: number };
   readonly reads: { readonly ready: number; readonly rest: number };
@@ -68,6 +71,7 @@ export function playCrowd(scenario: CrowdScenario): CrowdOutcome {
   const crowd = new Crowd(scenario);
   const ready = crowd.serve();
   const atReady = crowd.counts();
+  const shown = ready + crowd.show();
   crowd.rest();
   const atRest = crowd.counts();
   crowd.check();
@@ -76,6 +80,7 @@ export function playCrowd(scenario: CrowdScenario): CrowdOutcome {
     pods: crowd.wanted,
     failed: crowd.failed,
     ready,
+    shown,
     writes: { ready: atReady.writes, rest: atRest.writes },
     reads: { ready: atReady.reads, rest: atRest.reads },
     steps: crowd.time.steps,
@@ -95,6 +100,8 @@ class Crowd {
   /** Pods by address. */
   readonly #given = new Map<string, string>();
   #served = 0;
+  /** Allocations that the API server has. */
+  #entries = 0;
   #sandboxes = 0;
   #problem: string | undefined;
   #lastError = "";
@@ -106,6 +113,10 @@ class Crowd {
     this.time = new Scheduler(seed);
     this.#double = new Double({ clock: this.time, crds: keepingCrds() });
     this.#stdin = netconf(network);
+    const { store } = this.#double.gateway.server.cluster;
+    store.listen(`${IP_POOLS.group}/${IP_POOLS.plural}`, ({ type, object, previous }) => {
+      this.#entries += (type === "DELETED" ? 0 : entriesOf(object)) - (previous ? entriesOf(previous) : 0);
+    });
     this.#double.seed({
       apiVersion: "k8s.cni.cncf.io/v1",
       kind: "NetworkAttachmentDefinition",
@@ -134,6 +145,13 @@ class Crowd {
       throw new Error(
         `${this.wanted - this.#served} of ${this.wanted} pods have no address: ${this.#lastError}`,
       );
+    return this.time.elapsed() - from;
+  }
+
+  /** Lets time pass until the API server shows as many addresses as there are pods; the milliseconds until then. */
+  show(): number {
+    const from = this.time.elapsed();
+    this.time.runTo(from + LIMIT, () => this.#entries === this.wanted);
     return this.time.elapsed() - from;
   }
 
@@ -213,4 +231,8 @@ class Crowd {
     const events = new EventRecorder({ client, clock, log, component: "berth-controller" });
     void new Controller({ client, clock, log, events }).run(new AbortController().signal);
   }
+}
+
+function entriesOf(pool: Json): number {
+  return Object.keys((pool as unknown as IPPool).spec.allocations ?? {}).length;
 }

@@ -2,7 +2,7 @@ import type { Acquire, Want } from "../../../allocation/claim.ts";
 import { type Pool, poolSpace } from "../../../allocation/pool.ts";
 import { lowestSlice, usableOf } from "../../../allocation/slices.ts";
 import type { Clock } from "../../../clock.ts";
-import { formatCidr, parseCidr } from "../../../ip/cidr.ts";
+import { type Cidr, formatCidr, parseCidr } from "../../../ip/cidr.ts";
 import { countOf, normalise } from "../../../ip/interval.ts";
 import type { ApiError } from "../../../kube/api.ts";
 import { poolName } from "../../../kube/names.ts";
@@ -30,6 +30,8 @@ export class Entitlement {
   readonly #nodes = new Set<string>();
   /** Slices that nodes of this process had before it knew of any. */
   readonly #first = new Map<string, ReadonlySet<string>>();
+  /** By node, what each version of a pool gives it: the pool of a large cluster lists a thousand others. */
+  readonly #slices = new WeakMap<SlicePool, Map<string, readonly Cidr[]>>();
   #grants: readonly Grant[];
   #returning: ReadonlySet<string>;
   #kept = { by: "", revision: -1 };
@@ -72,7 +74,7 @@ export class Entitlement {
           const range = parseCidr(slice);
           return range.ok ? [range.value] : [];
         });
-    return ranges
+    return [...ranges]
       .sort((a, b) => (a.base < b.base ? -1 : 1))
       .map((range) => ({ networkName, node, range }))
       .filter((slice) => this.#returning.size === 0 || !this.#returning.has(poolName(slice)));
@@ -163,10 +165,20 @@ export class Entitlement {
     this.#returning = returningIn(grants);
   }
 
-  #listed({ slice, pool }: Want, node: string) {
+  #listed({ slice, pool }: Want, node: string): readonly Cidr[] {
     if (!slice) return [];
     const found = this.#book.find(slice.network, pool.range);
-    return found?.slices.filter((one) => one.node === node).map(({ range }) => range) ?? [];
+    return found ? this.#slicesIn(found, node) : [];
+  }
+
+  #slicesIn(pool: SlicePool, node: string): readonly Cidr[] {
+    const byNode = this.#slices.get(pool) ?? new Map<string, readonly Cidr[]>();
+    this.#slices.set(pool, byNode);
+    const known = byNode.get(node);
+    if (known) return known;
+    const slices = pool.slices.filter((slice) => slice.node === node).map(({ range }) => range);
+    byNode.set(node, slices);
+    return slices;
   }
 
   #known({ slice, pool }: Want, node: string): Grant[] {
