@@ -22,30 +22,41 @@ export async function textOf(response: Response, limit: number): Promise<string>
   return parts.join("");
 }
 
-/** Calls `onLine` for each line without its end; empty ones are left out. An `Overflow` ends a line beyond `limit` characters. */
+const NEWLINE = 0x0a;
+
+/**
+ * Calls `onLine` for each line without its end; empty ones are left out. An `Overflow` ends a line beyond `limit` bytes.
+ * A line becomes text as a whole: those of large objects come in many chunks, whose texts would all be copied again.
+ */
 export async function linesOf(
   response: Response,
   limit: number,
   onLine: (line: string) => void,
 ): Promise<void> {
   const decoder = new TextDecoder();
-  let parts: string[] = [];
-  let length = 0;
-  const add = (text: string) => {
-    length += text.length;
-    if (length > limit) throw new Overflow(`a line of more than ${limit} characters is refused`);
-    parts.push(text);
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  const add = (part: Uint8Array) => {
+    size += part.byteLength;
+    if (size > limit) throw new Overflow(`a line of more than ${limit} bytes is refused`);
+    parts.push(part);
+  };
+  const tell = () => {
+    const [first] = parts;
+    const line = first && parts.length === 1 ? first : Buffer.concat(parts, size);
+    parts = [];
+    size = 0;
+    if (line.byteLength > 0) onLine(decoder.decode(line));
   };
   for await (const chunk of response.body ?? []) {
-    const lines = decoder.decode(chunk, { stream: true }).split("\n");
-    for (const [index, text] of lines.entries()) {
-      add(text);
-      if (index === lines.length - 1) break;
-      if (length > 0) onLine(parts.join(""));
-      parts = [];
-      length = 0;
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      add(chunk.subarray(from, end));
+      tell();
+      from = end + 1;
     }
+    add(chunk.subarray(from));
   }
   // What is left is half an event: the connection broke in the middle, or the server ended without a newline.
-  if (length > 0) onLine(parts.join(""));
+  tell();
 }

@@ -83,6 +83,41 @@ describe("what calls cost at the API server", () => {
     expect(double.counts.count({ verb: READS })).toBe(0);
   });
 
+  test("ten nodes on a pool of thousands write it seldom, since each version goes whole to all of them; one alone waits for nobody", async () => {
+    const clock = new VirtualClock(8);
+    const double = new Double({ clock, crds: keepingCrds() });
+    const held = Array.from({ length: 2_000 }, (_, index) => [
+      String(index + 1),
+      { id: `s${index}`, podref: `other/p${index}`, ifname: "net1" },
+    ]);
+    double.seed({
+      apiVersion: apiVersionOf(IP_POOLS),
+      kind: IP_POOLS.kind,
+      metadata: { name: "10.0.0.0-16", namespace: NAMESPACE },
+      spec: { range: "10.0.0.0/16", allocations: Object.fromEntries(held) },
+    });
+    const agents = Array.from({ length: 10 }, (_, node) =>
+      openOn(double, { client: `node-${node}`, clock, latency: [1, 3], patience: 10_000 }),
+    );
+    await clock.advance(1_000);
+    const slowest = async (nodes: number, pods: number) => {
+      double.counts.reset();
+      const times: Promise<number>[] = [];
+      for (let pod = 0; pod < pods; pod++) {
+        const started = clock.elapsed();
+        const given = agents[pod % nodes]?.commit([acquire("10.0.0.0/16", { pod: `p${nodes}-${pod}` })]);
+        if (given) times.push(given.then(({ ok }) => (ok ? clock.elapsed() - started : Number.NaN)));
+        await clock.advance(5);
+      }
+      return Math.max(...(await clock.run(Promise.all(times))));
+    };
+    const patches = () => double.counts.count({ verb: "patch", resource: "ippools" });
+    expect(await slowest(10, 200)).toBeLessThan(800);
+    expect(patches()).toBeLessThan(80);
+    await clock.advance(6_000);
+    expect(await slowest(1, 20)).toBeLessThan(40);
+  });
+
   test("who looks for one address reads the pools that may hold it, and its reservation there", async () => {
     const clock = new VirtualClock(3);
     const double = new Double({ clock, crds: keepingCrds() });

@@ -40,6 +40,12 @@ const MAX_BATCH = 500;
 const ATTEMPT = 4_000;
 /** A write waits at most so many milliseconds for those that are about to join it. */
 const LONGEST_GATHERING = 50;
+/**
+ * Between two writes of a pool that other nodes write too, milliseconds at most, and for each address that it holds: every
+ * version goes whole to every node, so few writes of many steps cost all of them less than many of few.
+ */
+const LONGEST_REST = 500;
+const REST_PER_ADDRESS = 0.1;
 const FIRST_PAUSE = 4;
 const LONGEST_PAUSE = 400;
 
@@ -54,6 +60,9 @@ export class PoolWriter {
   #coming = 0;
   #arrived: (() => void) | undefined;
   #lastTook = LONGEST_GATHERING / 4;
+  /** How many addresses the object had after the last write, or before one that comes long after it. */
+  #held = 0n;
+  #restsUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -97,10 +106,11 @@ export class PoolWriter {
     this.#running = false;
   }
 
-  /** Waits for steps that are about to come, at most as long as a write takes. */
+  /** Lets others have their turn, and waits for steps that are about to come, at most as long as a write takes. */
   async #gather(): Promise<void> {
     const { clock } = this.#options;
-    await sleep(clock, 0);
+    const soonest = Math.min(...this.#queue.map(({ deadline }) => deadline));
+    await sleep(clock, Math.max(0, Math.min(this.#restsUntil, soonest - ATTEMPT) - clock.elapsed()));
     if (this.#coming === 0) return;
     const stop = new AbortController();
     this.#arrived = () => stop.abort();
@@ -115,10 +125,12 @@ export class PoolWriter {
     const fault = state.faultOf(name);
     if (fault !== undefined) return this.#fail(batch, contradiction(fault));
     const started = clock.elapsed();
+    if (started > this.#restsUntil + LONGEST_REST) this.#held = heldIn(state, name);
     const answer = await this.#request(batch, Math.min(ATTEMPT, latest(batch) - started));
     this.#lastTook = clock.elapsed() - started;
     if (answer.ok) {
       sink.putPool(answer.value);
+      this.#rest(batch);
       for (const { resolve } of batch) resolve({ kind: "done" });
       return [];
     }
@@ -130,6 +142,17 @@ export class PoolWriter {
     const isOfObject = error.code === "too_large" || error.code === "invalid" || error.code === "bad_request";
     if (!isOfObject || batch.length === 1) return this.#fail(batch, error);
     return this.#divide(batch);
+  }
+
+  /** Others are at work where more or less has become of the pool than this batch has made of it. */
+  #rest(batch: readonly Job[]): void {
+    const { clock, state, name } = this.#options;
+    const held = heldIn(state, name);
+    const made = batch.reduce((sum, { op }) => sum + (op.kind === "remove" ? -1n : op.was ? 0n : 1n), 0n);
+    const hasOthers = this.#held + made !== held;
+    this.#held = held;
+    const rest = Math.min(LONGEST_REST, 2 * this.#lastTook + Number(held) * REST_PER_ADDRESS);
+    this.#restsUntil = clock.elapsed() + (hasOthers ? rest : 0);
   }
 
   /** One step that the server cannot take must not cost the others theirs; what frees goes before what fills. */
@@ -200,6 +223,10 @@ export class PoolWriter {
     for (const { resolve } of batch) resolve({ kind: "failed", error });
     return [];
   }
+}
+
+function heldIn(state: State, name: string): bigint {
+  return state.pool(name)?.used.count ?? 0n;
 }
 
 function latest(batch: readonly Job[]): number {

@@ -4,11 +4,11 @@ import type { Address } from "../../ip/address.ts";
 import type { Interval } from "../../ip/interval.ts";
 
 /** So long after its last lost race, in milliseconds, a node takes the lowest addresses again. */
-const CALM = 1_000;
+const CALM = 5_000;
 /** Addresses that a loser goes ahead at most. */
-const LONGEST_STRETCH = 1_024;
+const LONGEST_STRETCH = 4_096;
 /** The stretch grows by this factor with each loss. */
-const GROWTH = 16;
+const GROWTH = 64;
 
 /** Where a pool is looked through from; `turn` tells the places of one pool apart, in the order in which they were drawn. */
 type Start = { readonly at: bigint; readonly turn: number; readonly losses: number; readonly until: number };
