@@ -8,7 +8,7 @@ const CALM = 5_000;
 /** Addresses that a loser goes ahead at most. */
 const LONGEST_STRETCH = 4_096;
 /** The stretch grows by this factor with each loss. */
-const GROWTH = 64;
+const GROWTH = 512;
 
 /** Where a pool is looked through from; `turn` tells the places of one pool apart, in the order in which they were drawn. */
 type Start = { readonly at: bigint; readonly turn: number; readonly losses: number; readonly until: number };
