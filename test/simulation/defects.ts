@@ -187,7 +187,7 @@ export const DEFECTS: readonly { readonly name: string; readonly within: number;
     { name: "a patch without its test of the offset", within: 100_000, defect: { wire: noTest } },
     { name: "the reservation after the pool", within: 100_000, defect: { wire: reservationLast } },
     { name: "the result before the acknowledgement", within: 100_000, defect: { wire: early } },
-    { name: "DEL by configuration instead of owner", within: 100_000, defect: { store: byConfig } },
+    { name: "DEL by configuration instead of owner", within: 300_000, defect: { store: byConfig } },
     { name: "DEL by pod instead of sandbox", within: 100_000, defect: { store: byPod } },
     { name: "half of a dual-stack ADD", within: 100_000, defect: { store: halfDone } },
     { name: "no journal", within: 100_000, defect: { storage: forgetful } },
