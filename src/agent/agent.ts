@@ -17,6 +17,7 @@ import { History, historyPath, recorded } from "./history.ts";
 import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { openJournal } from "./journal-file.ts";
+import { letGoOfCode } from "./libc.ts";
 import { AgentMetrics } from "./observe.ts";
 import type { Settings } from "./options.ts";
 import { journalPath } from "./paths.ts";
@@ -167,7 +168,10 @@ export class Agent {
     this.#watch = clock.after(WATCH, () => this.#watchSocket());
     this.#pages = this.#servePages();
     this.#replay.schedule();
-    this.#tidy = new Tidy(clock, () => Bun.gc(true));
+    this.#tidy = new Tidy(clock, () => {
+      Bun.gc(true);
+      letGoOfCode();
+    });
     this.#openAhead();
     const owed = journal.depth();
     this.#log("verbose", "agent serves", {
