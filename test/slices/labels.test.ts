@@ -106,6 +106,29 @@ test("an address that others have freed in a slice is given and reserved again",
   expect(cluster.reservations()).toEqual(["10.5.0.1", "10.5.0.2"]);
 });
 
+test.each(["node-a", "node-b"])(
+  "a reservation that %s has left in a slice is taken over by whoever has the slice now",
+  async (former) => {
+    const cluster = await lab();
+    cluster.double.seed({
+      apiVersion: "whereabouts.cni.cncf.io/v1alpha1",
+      kind: RESERVATIONS.kind,
+      metadata: { name: "10.5.0.1", namespace: NAMESPACE, labels: { [SLICE_NODE]: former } },
+      spec: { podref: "default/old", ifname: "net1", containerid: "old" },
+    });
+    expect(shown(await cluster.add("node-a", "p1", NET))).toBe("10.5.0.1");
+    await cluster.clock.until(() => cluster.entries().length === 1, 5_000);
+    const [reservation] = cluster.double.objects(RESERVATIONS);
+    expect(reservation).toMatchObject({
+      metadata: { labels: { [SLICE_NODE]: "node-a" } },
+      spec: { podref: "default/p1" },
+    });
+    expect(cluster.store("node-a").sliceFigures()?.conflicts).toBe(0);
+    await cluster.del("node-a", "p1");
+    await cluster.clock.until(() => cluster.entries().length + cluster.reservations().length === 0, 5_000);
+  },
+);
+
 test("without slices a node leaves an address alone that another has reserved for a slice", async () => {
   const cluster = await lab();
   cluster.double.seed({

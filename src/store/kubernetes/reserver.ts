@@ -3,7 +3,7 @@ import { podRef, samePod } from "../../allocation/owner.ts";
 import { realmSpace } from "../../allocation/pool.ts";
 import { type Clock, sleep } from "../../clock.ts";
 import type { ApiError, KubeClient } from "../../kube/api.ts";
-import { reservationName, sliceLabels } from "../../kube/names.ts";
+import { reservationName, SLICE_NODE, sliceLabels } from "../../kube/names.ts";
 import { apiVersionOf, type OverlappingRangeIPReservation, RESERVATIONS } from "../../kube/objects.ts";
 import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
@@ -144,11 +144,13 @@ export class Reserver {
   #adopt(mine: OverlappingRangeIPReservation, wanted: OverlappingRangeIPReservation, timeout: number) {
     const { clock } = this.#options;
     const { name, namespace = this.#options.client.namespace, resourceVersion, annotations } = mine.metadata;
+    const { [SLICE_NODE]: _, ...labels } = mine.metadata.labels ?? {};
     // A patch that changes nothing is no write, and whoever takes the old version away would take it from under us.
     const adopted = `${new Date(clock.now()).toISOString()} ${Math.floor(clock.random() * 2 ** 32).toString(16)}`;
     const patch = [
       { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
       { op: "add", path: "/metadata/annotations", value: { ...annotations, [ADOPTED]: adopted } },
+      { op: "add", path: "/metadata/labels", value: { ...labels, ...wanted.metadata.labels } },
       { op: "replace", path: "/spec", value: wanted.spec },
     ] as const;
     return this.#options.client.patch(

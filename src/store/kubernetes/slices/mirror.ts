@@ -1,6 +1,6 @@
 import { type Clock, sleep, type Timer } from "../../../clock.ts";
 import type { ApiError } from "../../../kube/api.ts";
-import { reservationName } from "../../../kube/names.ts";
+import { reservationName, SLICE_NODE } from "../../../kube/names.ts";
 import type { OverlappingRangeIPReservation } from "../../../kube/objects.ts";
 import { backoff } from "../../../kube/retry.ts";
 import type { Log } from "../../../log.ts";
@@ -206,11 +206,11 @@ export class Mirror {
     const name = reservationName(cell.slice.networkName, cell.address);
     const first = await this.#reserveFrom(this.#known(name), cell, deadline);
     if (first?.kind !== "taken") return first;
-    // Perhaps by a former owner, for whom an earlier process of this node has reserved it.
+    // Perhaps by a former owner, for whom an earlier process of this node, or the node that had the slice before, has reserved it.
     const looked = await this.#options.tools.reserver.look(name, deadline);
     if (!looked.ok) return { kind: "failed", error: looked.error };
     const found = looked.value;
-    if (found && !isOfOwner(found, cell) && !isOfNode(found, cell)) return first;
+    if (found && !isOfOwner(found, cell) && !isOfNode(found, cell) && !this.#isLeftOver(found)) return first;
     return this.#reserveFrom(found, cell, deadline);
   }
 
@@ -222,11 +222,17 @@ export class Mirror {
   ): Promise<Synced | undefined> {
     const claim = claimIn(cell);
     if (!claim || (found && isOfOwner(found, cell))) return undefined;
-    const own = found && isOfNode(found, cell) ? { object: found, means: [] } : undefined;
+    const isOurs = found && (isOfNode(found, cell) || this.#isLeftOver(found));
+    const own = isOurs ? { object: found, means: [] } : undefined;
     const result = await this.#options.tools.reserver.reserve(claim, own, deadline, true);
     if (result.kind !== "reserved") return result;
     this.#reserved.set(result.object.metadata.name, result.object);
     return undefined;
+  }
+
+  /** Whether it was made for an address of a slice, and nothing stands behind it any more: by now the slice is this node's. */
+  #isLeftOver(found: OverlappingRangeIPReservation): boolean {
+    return found.metadata.labels?.[SLICE_NODE] !== undefined && !this.#options.tools.state.isBacked(found);
   }
 
   #known(name: string): OverlappingRangeIPReservation | undefined {
