@@ -1,11 +1,12 @@
 import type { Clock } from "../../clock.ts";
 import type { Address } from "../../ip/address.ts";
-import { contains } from "../../ip/cidr.ts";
+import { contains, parseCidr } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
 import { listAll } from "../../kube/list.ts";
 import { poolPrefix, readPoolRanges, reservationName, SLICE_NODE, sliceLabels } from "../../kube/names.ts";
 import { IP_POOLS, type IPPool, RESERVATIONS } from "../../kube/objects.ts";
 import { ok, type Result } from "../../result.ts";
+import { offsetOf } from "./entry.ts";
 import type { Sink, State } from "./state.ts";
 
 /** Where a store gets its knowledge of the objects from; it puts it into the state. Deadlines by `clock.elapsed()`. */
@@ -66,7 +67,7 @@ export class DirectSource implements Source {
     if (!names.ok) return names;
     const possible = [...names.value.keys()].filter((name) => mayHold(name, address));
     return both(
-      this.#reader.pools(possible, deadline),
+      ...possible.map((name) => this.#reader.pool(name, deadline, address)),
       ...possible.map((name) => this.#reader.reservationIn(name, address, deadline)),
     );
   }
@@ -145,11 +146,12 @@ export class Reader {
     return reads.find((read) => !read.ok) ?? ok(undefined);
   }
 
-  async pool(name: string, deadline: number): Promise<Result<void, ApiError>> {
+  /** `only`: of what the pool holds, this address is all that is wanted. */
+  async pool(name: string, deadline: number, only?: Address): Promise<Result<void, ApiError>> {
     const timeout = this.#left(deadline);
     const before = this.#state.pool(name)?.object;
     const found = await this.#client.get(IP_POOLS, { name, namespace: this.#client.namespace }, { timeout });
-    if (found.ok) this.#sink.putPool(found.value);
+    if (found.ok) this.#sink.putPool(only ? holdingOnly(found.value, only) : found.value);
     else if (found.error.code === "not_found") this.#sink.dropPool(name, before);
     else return found;
     return ok(undefined);
@@ -236,6 +238,15 @@ export class Reader {
 async function both(...reads: readonly Promise<Result<void, ApiError>>[]): Promise<Result<void, ApiError>> {
   const results = await Promise.all(reads);
   return results.find((read) => !read.ok) ?? ok(undefined);
+}
+
+/** The pool as if it held nothing but the address: whoever asks for one need not wait until thousands are taken in. */
+function holdingOnly(pool: IPPool, address: Address): IPPool {
+  const range = parseCidr(String(pool.spec.range), "sloppy");
+  if (!range.ok) return pool;
+  const offset = offsetOf({ networkName: "", range: range.value }, address);
+  const { [offset]: found } = pool.spec.allocations;
+  return { ...pool, spec: { ...pool.spec, allocations: found === undefined ? {} : { [offset]: found } } };
 }
 
 /** Whether the name of a pool allows for the address. One that tells no range may hold anything. */
