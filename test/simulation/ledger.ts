@@ -32,8 +32,8 @@ export class Ledger {
   /** Places whose reservation Go whereabouts has deleted although it was another's (its DEL asks for the name alone). */
   readonly #damaged = new Set<string>();
   /**
-   * What pods of Go use without reservation since a DEL of Go has deleted it, for an entry that a failed ADD had left in another
-   * pool: only their own pool still knows of them.
+   * What pods of Go use without reservation, so that only their own pool still knows of them: a DEL of Go has deleted it, for an
+   * entry that a failed ADD had left in another pool; or Go found one of Berth's under the name of its pod, which was about to go.
    */
   readonly #unreserved = new Set<Holding>();
   /** Records without uid, by entry and sandbox, that another pod of the name has taken over: perhaps before Go told their owner. */
@@ -254,7 +254,8 @@ export class Ledger {
         if (reservationName(networkName, address) !== before.metadata.name) continue;
         const isReserved = after?.spec.podref === podref;
         if (isReserved) this.#unreserved.delete(holding);
-        else if (isGo && this.isGoWriting && before.spec.podref === podref) this.#unreserved.add(holding);
+        else if (isGo && before.spec.podref === podref && (this.isGoWriting || before.spec.containerid))
+          this.#unreserved.add(holding);
         if (isReserved || isGo) continue;
         if (holding.isSliced && before.spec.containerid !== holding.user.sandbox) continue;
         this.fail("never free", `the reservation of ${holding.text} of ${nameOf(holding)} is taken away`);

@@ -93,10 +93,12 @@ export class Reserver {
    * it over at the same moment.
    */
   async remove(object: OverlappingRangeIPReservation, deadline: number): Promise<Result<void, ApiError>> {
-    const { client, clock, sink } = this.#options;
+    const { client, clock, state, sink } = this.#options;
     let current: OverlappingRangeIPReservation | undefined = object;
     let last: ApiError = LATE;
     for (let tries = 0; current; tries++) {
+      // Meanwhile an ADD of Go whereabouts may have given what it found reserved under the name of its pod.
+      if (tries > 0 && state.isBacked(current)) return ok(undefined);
       const { name, namespace = client.namespace, uid, resourceVersion } = current.metadata;
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return err(last);
