@@ -1,5 +1,6 @@
-import { dlopen, ptr } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { readFileSync, readlinkSync } from "node:fs";
+import { openLibc } from "../netns/open-libc.ts";
 
 // Values of Linux, the same on amd64 and arm64.
 const SOL_SOCKET = 1;
@@ -7,21 +8,11 @@ const SO_PEERCRED = 17;
 const LOCK_EX_NB = 2 | 4;
 const MADV_DONTNEED = 4;
 
-const SYMBOLS = {
+const libc = openLibc({
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   madvise: { args: ["u64", "u64", "i32"], returns: "i32" },
-} as const;
-
-const libc = openLibc();
-
-function openLibc() {
-  try {
-    return dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return dlopen("libc.so", SYMBOLS); // musl
-  }
-}
+});
 
 // struct ucred { pid, uid, gid } and its length; one at a time is read.
 const ucred = new Int32Array(3);
@@ -32,7 +23,7 @@ export type Credentials = { readonly pid: number; readonly uid: number; readonly
 /** Who connected to a unix socket, as the kernel noted it then (unix(7), SO_PEERCRED); undefined if it cannot say. */
 export function peerCredentials(descriptor: number): Credentials | undefined {
   length[0] = ucred.byteLength;
-  const status = libc.symbols.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ptr(ucred), ptr(length));
+  const status = libc.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, ptr(ucred), ptr(length));
   if (status !== 0 || length[0] !== ucred.byteLength) return undefined;
   const [pid = 0, uid = 0, gid = 0] = ucred;
   return { pid, uid: uid >>> 0, gid: gid >>> 0 };
@@ -40,7 +31,7 @@ export function peerCredentials(descriptor: number): Credentials | undefined {
 
 /** Takes the lock of an open file for as long as the descriptor lives (flock(2)); false if another process has it. */
 export function lockFile(descriptor: number): boolean {
-  return libc.symbols.flock(descriptor, LOCK_EX_NB) === 0;
+  return libc.flock(descriptor, LOCK_EX_NB) === 0;
 }
 
 /**
@@ -49,7 +40,7 @@ export function lockFile(descriptor: number): boolean {
  */
 export function letGoOfCode(): void {
   const code = codeOf(readFileSync("/proc/self/maps", "utf8"), readlinkSync("/proc/self/exe"));
-  for (const { from, to } of code) libc.symbols.madvise(from, to - from, MADV_DONTNEED);
+  for (const { from, to } of code) libc.madvise(from, to - from, MADV_DONTNEED);
 }
 
 /** Where the code of an executable lies, by /proc/PID/maps: what is mapped from it to be run, and not to be written. */

@@ -1,6 +1,6 @@
 import { ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
-import { openLibc } from "../netns/libc.ts";
+import { openLibc } from "../netns/open-libc.ts";
 
 /**
  * Two of the three compilers of JavaScriptCore take 2 MiB from the start and 15 MiB once they have worked, and a daemon that waits for

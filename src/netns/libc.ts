@@ -1,13 +1,5 @@
-import { dlopen, type FFIFunction, ptr, read } from "bun:ffi";
-
-/** Functions of libc, of glibc or of musl. */
-export function openLibc<S extends Record<string, FFIFunction>>(symbols: S) {
-  try {
-    return dlopen("libc.so.6", symbols).symbols;
-  } catch {
-    return dlopen("libc.so", symbols).symbols; // musl
-  }
-}
+import { ptr, read } from "bun:ffi";
+import { openLibc } from "./open-libc.ts";
 
 const libc = openLibc({
   setns: { args: ["i32", "i32"], returns: "i32" },
