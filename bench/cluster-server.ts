@@ -19,13 +19,7 @@ export class ClusterServer {
   readonly #lines: AsyncIterator<string>;
 
   static async start(): Promise<ClusterServer> {
-    const child = Bun.spawn(["bun", join(import.meta.dir, "apiserver.ts")], {
-      env: { ...process.env, PATH: `${join(import.meta.dir, "../node_modules/.bin")}:${process.env.PATH}` },
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const lines = linesOf(child.stdout);
+    const { child, lines } = spawnServer("apiserver.ts");
     const first = await lines.next();
     if (first.done) throw new Error("the API server has not started");
     return new ClusterServer(child, lines, JSON.parse(first.value));
@@ -129,8 +123,19 @@ function holder(at: number): IPAllocation {
   return { id: `held-${at}`, podref: `bench/held-${at}`, ifname: "net1" };
 }
 
+/** Starts a server of this folder in a process of its own, and reads the lines that it prints; it ends with its standard input. */
+export function spawnServer(script: string, args: readonly string[] = []) {
+  const child = Bun.spawn(["bun", join(import.meta.dir, script), ...args], {
+    env: { ...process.env, PATH: `${join(import.meta.dir, "../node_modules/.bin")}:${process.env.PATH}` },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  return { child, lines: linesOf(child.stdout) };
+}
+
 /** The lines of a process. */
-export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of stream) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { linesOf } from "./cluster-server.ts";
+import { spawnServer } from "./cluster-server.ts";
 import { interleave, median } from "./measure.ts";
 import { table } from "./results.ts";
 
@@ -20,17 +20,11 @@ const COMMANDS: readonly (readonly string[])[] = [
 
 /** What a person waits for a look at a large cluster, each a process of its own. Only `show` has a goal. */
 export async function measureLooking(): Promise<LookingRow[]> {
-  const bin = join(import.meta.dir, "../node_modules/.bin");
   const berth = join(import.meta.dir, "../dist/berth");
   const sizes = [0, POOLS, ALLOCATIONS].map(String);
-  const server = Bun.spawn(["bun", join(import.meta.dir, "reconcile-server.ts"), ...sizes], {
-    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
+  const { child: server, lines } = spawnServer("reconcile-server.ts", sizes);
   try {
-    const kubeconfig = String((await linesOf(server.stdout).next()).value);
+    const kubeconfig = String((await lines.next()).value);
     const programs = COMMANDS.map(([name = "", ...more]) => {
       const where = name === "version" ? [] : ["--kubeconfig", kubeconfig];
       return () => ({ command: [berth, name, ...more, ...where] });

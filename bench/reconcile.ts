@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { linesOf } from "./cluster-server.ts";
+import { spawnServer } from "./cluster-server.ts";
 import { measure } from "./measure.ts";
 import { peakMeter } from "./peak.ts";
 
@@ -18,19 +18,12 @@ export const STRANDED = 500;
 
 /** What one comparison of a large cluster costs: nothing to do, and 500 addresses to free. */
 export async function measureReconcile(folder: string): Promise<ReconcileRow[]> {
-  const bin = join(import.meta.dir, "../node_modules/.bin");
   const berth = join(import.meta.dir, "../dist/berth");
   const peak = peakMeter(folder);
   const rows: ReconcileRow[] = [];
   const sizes = [PODS, POOLS, STRANDED].map(String);
-  const server = Bun.spawn(["bun", join(import.meta.dir, "reconcile-server.ts"), ...sizes], {
-    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
+  const { child: server, lines } = spawnServer("reconcile-server.ts", sizes);
   try {
-    const lines = linesOf(server.stdout);
     const line = async () => String((await lines.next()).value);
     const kubeconfig = await line();
     const row = async (what: string, mode: readonly string[]) => {
