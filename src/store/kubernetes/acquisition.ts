@@ -267,9 +267,8 @@ export class Acquisition {
 
   /** Takes back the reservations that no entry stands behind: what a failed ADD made, or an earlier try of this one. */
   async #dropSpare(deadline: number): Promise<void> {
-    const { state, reserver } = this.#tools;
-    const spare = [...this.#reserved.values()].filter((object) => !state.isBacked(object));
-    await Promise.all(spare.map((object) => reserver.remove(object, deadline)));
+    const { reserver } = this.#tools;
+    await Promise.all([...this.#reserved.values()].map((object) => reserver.remove(object, deadline)));
   }
 
   /** First the entries, then the reservations: an address without entry but with reservation is in nobody's way. */

@@ -100,8 +100,6 @@ async function free(
   const { containerid = "" } = reservation?.object.spec ?? {};
   // One that names another sandbox has been taken over by an ADD that is about to write its entry.
   if (!reservation || (containerid !== "" && containerid !== was.id)) return ok(claim);
-  // An ADD of Go whereabouts gives what it finds reserved under the name of its pod, whoever reserved it.
-  if (state.isBacked(reservation.object)) return ok(claim);
   const removed = await reserver.remove(reservation.object, deadline);
   return removed.ok ? ok(claim) : removed;
 }
@@ -118,8 +116,7 @@ async function dropLoose(
   deadline: number,
   { state, reserver }: Tools,
 ): Promise<Result<void, ApiError>> {
-  const loose: OverlappingRangeIPReservation[] = [];
-  for (const { object } of state.reservedIn(sandbox, ifname)) if (!state.isBacked(object)) loose.push(object);
-  const results = await Promise.all(loose.map((object) => reserver.remove(object, deadline)));
+  const reserved = [...state.reservedIn(sandbox, ifname)];
+  const results = await Promise.all(reserved.map(({ object }) => reserver.remove(object, deadline)));
   return results.find((result) => !result.ok) ?? ok(undefined);
 }

@@ -89,16 +89,15 @@ export class Reserver {
   }
 
   /**
-   * Deletes a reservation that nothing stands behind any more, in just this version: another ADD of the pod may take
-   * it over at the same moment.
+   * Deletes a reservation, unless an entry stands behind it: its own, or one of Go whereabouts, whose ADD gives what it finds reserved
+   * under the name of its pod, whoever reserved it. In just this version: another ADD of the pod may take it over at the same moment.
    */
   async remove(object: OverlappingRangeIPReservation, deadline: number): Promise<Result<void, ApiError>> {
     const { client, clock, state, sink } = this.#options;
     let current: OverlappingRangeIPReservation | undefined = object;
     let last: ApiError = LATE;
     for (let tries = 0; current; tries++) {
-      // Meanwhile an ADD of Go whereabouts may have given what it found reserved under the name of its pod.
-      if (tries > 0 && state.isBacked(current)) return ok(undefined);
+      if (state.isBacked(current)) return ok(undefined);
       const { name, namespace = client.namespace, uid, resourceVersion } = current.metadata;
       const timeout = Math.min(ATTEMPT, deadline - clock.elapsed());
       if (timeout <= 0) return err(last);
