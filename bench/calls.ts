@@ -34,6 +34,14 @@ export function theirs(plugin: string): string {
   return join(PEERS, plugin);
 }
 
+/**
+ * The Go whereabouts that is measured too, where PEER_WHEREABOUTS names it. Not looked for: what lies in /opt/cni/bin under this name
+ * may be Berth.
+ */
+export function goWhereabouts(): string | undefined {
+  return process.env.PEER_WHEREABOUTS || undefined;
+}
+
 export function whereaboutsOn(database: string, range: string): Ipam {
   return { type: "whereabouts", datastore: "sqlite", database, range };
 }

@@ -1,13 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { BenchAgent } from "./agent.ts";
-import { cniCall, ours } from "./calls.ts";
+import { cniCall, goWhereabouts, ours } from "./calls.ts";
 import { ClusterServer } from "./cluster-server.ts";
-import { measure } from "./measure.ts";
+import { measure, type Program } from "./measure.ts";
 
 /** One crowd of ADDs on a pool of a cluster, and its DELs. Times in milliseconds for all of them. */
 export type ClusterRow = {
   readonly what: string;
+  /** None: Go whereabouts, each process on a node of its own. */
   readonly agents: number;
   readonly adds: number;
   readonly add: number;
@@ -23,11 +24,12 @@ export type ClusterRow = {
 export type ClusterFigures = { readonly kind: "double" | "real"; readonly rows: readonly ClusterRow[] };
 
 const CROWDS = [10, 50, 100, 200];
+const GO_NODES = 10;
 const AGENTS = [1, 10];
 const HELD = 5_000;
 const OVERLAPPING = 1_000;
 
-/** Real plugins, real agents, one process each; the API server in another. */
+/** Real plugins, real agents, one process each; the API server in another. Go whereabouts on the same server, where there is one. */
 export async function measureCluster(
   folder: string,
   progress: (text: string) => void,
@@ -35,58 +37,100 @@ export async function measureCluster(
   const server = await ClusterServer.start();
   const rows: ClusterRow[] = [];
   let net = 0;
+  const run = async (what: string, adds: number, callers: Callers, prefill?: Prefill) => {
+    const range = `10.${++net}.0.0/16`;
+    await prefill?.(range);
+    await callers.quiet();
+    const row = await crowd({ what, adds, range, callers, server });
+    progress(`${callers.name}, ${what}: ${adds} ADDs in ${Math.round(row.add)} ms`);
+    return row;
+  };
   try {
     for (const count of AGENTS) {
       const agents = await Promise.all(
         Array.from({ length: count }, (_, index) => startAgent(folder, `node-${count}-${index}`)),
       );
-      const run = async (what: string, adds: number, prefill?: (range: string) => Promise<void>) => {
-        const range = `10.${++net}.0.0/16`;
-        await prefill?.(range);
-        for (const agent of agents) await agent.quiet();
-        const row = await crowd({ what, adds, range, agents, server });
-        progress(`${count} agents, ${what}: ${adds} ADDs in ${Math.round(row.add)} ms`);
-        rows.push(row);
-      };
+      const callers = shims(agents);
       try {
-        await run("warm-up", 10 * count);
-        rows.pop();
-        for (const adds of CROWDS) await run("empty pool", adds);
+        await run("warm-up", 10 * count, callers);
+        for (const adds of CROWDS) rows.push(await run("empty pool", adds, callers));
         const held = (range: string) => server.hold(range, HELD);
-        await run(`pool that holds ${HELD.toLocaleString("en")}`, 200, held);
+        rows.push(await run(`pool that holds ${HELD.toLocaleString("en")}`, 200, callers, held));
         if (count > 1) continue;
         const reserved = (range: string) => server.reserve(range, OVERLAPPING);
-        await run(`${OVERLAPPING.toLocaleString("en")} addresses held by an overlapping pool`, 200, reserved);
+        const overlapping = `${OVERLAPPING.toLocaleString("en")} addresses held by an overlapping pool`;
+        rows.push(await run(overlapping, 200, callers, reserved));
       } finally {
         await Promise.all(agents.map((agent) => agent.stop()));
       }
     }
+    const peer = goWhereabouts();
+    if (peer === undefined) return { kind: server.kind, rows };
+    for (const adds of CROWDS) rows.push(await run("empty pool", adds, goProcesses(peer)));
     return { kind: server.kind, rows };
   } finally {
     await server.stop();
   }
 }
 
+type Prefill = (range: string) => Promise<void>;
+
+/** Those whose processes make a crowd. */
+type Callers = {
+  readonly name: string;
+  readonly agents: number;
+  /** The process of one call; `index` says which of the crowd it is. */
+  call(index: number, call: Program): Program;
+  /** Waits until nothing works off what happened before. */
+  quiet(): Promise<void>;
+};
+
+function shims(agents: readonly BenchAgent[]): Callers {
+  return {
+    name: agents.length === 1 ? "1 agent" : `${agents.length} agents`,
+    agents: agents.length,
+    call: (index, { env, stdin }) => {
+      const BERTH_SOCKET = agents[index % agents.length]?.socket ?? "";
+      return { command: [ours("whereabouts")], env: { ...env, BERTH_SOCKET }, stdin: stdin ?? "" };
+    },
+    quiet: async () => {
+      for (const agent of agents) await agent.quiet();
+    },
+  };
+}
+
+function goProcesses(path: string): Callers {
+  return {
+    name: "Go whereabouts",
+    agents: 0,
+    call: (index, { env, stdin }) => {
+      const NODENAME = `node-${index % GO_NODES}`;
+      return {
+        command: [path],
+        env: { ...env, NODENAME, WHEREABOUTS_NAMESPACE: "kube-system" },
+        stdin: stdin ?? "",
+      };
+    },
+    quiet: () => Promise.resolve(),
+  };
+}
+
 type Crowd = {
   what: string;
   adds: number;
   range: string;
-  agents: readonly BenchAgent[];
+  callers: Callers;
   server: ClusterServer;
 };
 
-async function crowd({ what, adds, range, agents, server }: Crowd): Promise<ClusterRow> {
+async function crowd({ what, adds, range, callers, server }: Crowd): Promise<ClusterRow> {
   const ids = Array.from({ length: adds }, (_, index) => `${range.split(".")[1]}-${index}`);
   const ipam = { type: "whereabouts", range, kubernetes: { kubeconfig: server.kubeconfig } };
   const before = await server.held(range);
   const all = async (verb: string) => {
     const started = performance.now();
     const samples = await Promise.all(
-      ids.map((id, index) => {
-        const call = cniCall(ours("whereabouts"), verb, id, ipam);
-        const BERTH_SOCKET = agents[index % agents.length]?.socket ?? "";
-        return measure({ ...call, env: { ...call.env, BERTH_SOCKET } });
-      }),
+      ids.map((id, index) => measure(callers.call(index, cniCall("", verb, id, ipam)))),
     );
     return { wall: performance.now() - started, failed: samples.filter(({ exit }) => exit !== 0).length };
   };
@@ -98,7 +142,7 @@ async function crowd({ what, adds, range, agents, server }: Crowd): Promise<Clus
   const left = (await server.held(range)).length - before.length;
   return {
     what,
-    agents: agents.length,
+    agents: callers.agents,
     adds,
     add: adding.wall,
     del: deleting.wall,
