@@ -16,6 +16,7 @@ import type {
   WatchEvent,
   WatchOptions,
 } from "./api.ts";
+import { goJson } from "./go-json.ts";
 import { apiVersionOf } from "./objects.ts";
 import { Overtaking } from "./overtaking.ts";
 import { collectionPath, deleteBody, listPath, objectPath, watchPath, withQuery } from "./paths.ts";
@@ -100,7 +101,7 @@ export class Client implements KubeClient {
     if (patch.type === "apply" && patch.force === true) query.set("force", "true");
     const path = withQuery(objectPath(resource, name, options.subresource), query);
     const headers = { "content-type": PATCH_TYPE[patch.type] };
-    const request = this.#request("PATCH", path, headers, JSON.stringify(patch.patch));
+    const request = this.#request("PATCH", path, headers, goJson(patch.patch));
     return this.#object<T>(request, { verb: "patch", resource, name, patch: patch.type }, options);
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { goJson } from "../../src/kube/go-json.ts";
 import { child, type Json, list, text } from "./json.ts";
 import { type RunningApiServer, send, startApiServer } from "./start.ts";
 
@@ -144,6 +145,13 @@ describe("patches", () => {
     expect((await patch(path, [operation])).status).toBe(422);
   });
 
+  test("a test compares texts: & < > equal what is stored only as Go writes them", async () => {
+    const { path } = await made({ "1": { id: "a&b<c>", podref: "ü\u2028" } });
+    const test = [{ op: "test", path: "/spec/allocations/1", value: { id: "a&b<c>", podref: "ü\u2028" } }];
+    expect((await patch(path, test)).status).toBe(422);
+    expect((await patch(path, goJson(test))).status).toBe(200);
+  });
+
   test("what changes nothing keeps the version", async () => {
     const { path, object } = await made({ "1": owner });
     const { status, json } = await patch(path, [{ op: "add", path: "/spec/allocations/1", value: owner }]);
@@ -248,7 +256,8 @@ describe("watches", () => {
     );
     expect(events.map(({ type }) => type)).toEqual(["ADDED", "BOOKMARK"]);
     const { annotations } = child(child(events[1], "object"), "metadata");
-    expect(annotations).toEqual({ "k8s.io/initial-events-end": "true" });
+    // A server of 1.32 and later tells the form of the list in another one.
+    expect(annotations).toMatchObject({ "k8s.io/initial-events-end": "true" });
   });
 });
 

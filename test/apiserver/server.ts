@@ -7,7 +7,7 @@ import { badRequest, type Failure, notFound, statusObject, unsupportedMediaType 
 import { Authenticator, type User } from "./identity.ts";
 import { child, isJson, type Json, text } from "./json.ts";
 import { CRD_KIND, table } from "./kinds.ts";
-import { patch } from "./patch.ts";
+import { JSON_PATCH, patch } from "./patch.ts";
 import { askPolicies, hasPolicies } from "./policies.ts";
 import { accessOf, isAllowed, refuse } from "./rbac.ts";
 import { listJson, selection, show } from "./read.ts";
@@ -269,11 +269,19 @@ function readBody(request: ApiRequest): Result<unknown, Failure> {
   if (/protobuf|cbor/.test(type))
     return err(unsupportedMediaType(type, ["application/json", "application/yaml"]));
   try {
-    return ok(JSON.parse(request.body));
+    const body: unknown = JSON.parse(request.body);
+    return ok(type === JSON_PATCH ? testingTexts(body, request.body) : body);
   } catch (problem) {
     if (type.includes("yaml")) return readYaml(request.body);
     return err(badRequest(`error decoding the body: ${String(problem)}`));
   }
+}
+
+/** What Go's JSON has as escapes equals nothing in a `test` that has it as it is: the server compares texts. */
+function testingTexts(patch: unknown, text: string): unknown {
+  if (!Array.isArray(patch) || !/[&<>\u2028\u2029]/.test(text)) return patch;
+  const unequal: unknown[] = JSON.parse(text.replaceAll(/[&<>\u2028\u2029]/g, "\uffff"));
+  return patch.map((operation, index) => (operation?.op === "test" ? unequal[index] : operation));
 }
 
 function readYaml(body: string): Result<unknown, Failure> {

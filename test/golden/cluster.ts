@@ -101,7 +101,8 @@ function namesOf(objects: readonly Named[]): string[] {
 
 /** Leases left by whoever asks for one. */
 export async function leasesIn(server: RunningApiServer): Promise<string[]> {
-  return (await stored(server, LEASES)).map(({ metadata }) => metadata.name);
+  const names = (await stored(server, LEASES)).map(({ metadata }) => metadata.name);
+  return names.filter((name) => !name.startsWith("apiserver-")); // a kube-apiserver's own
 }
 
 function flat({ metadata, spec }: Stored): { name: string; spec: Stored["spec"] } {
