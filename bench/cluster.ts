@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BenchAgent } from "./agent.ts";
 import { cniCall, goWhereabouts, ours } from "./calls.ts";
@@ -66,7 +66,8 @@ export async function measureCluster(
     }
     const peer = goWhereabouts();
     if (peer === undefined) return { kind: server.kind, rows };
-    for (const adds of CROWDS) rows.push(await run("empty pool", adds, goProcesses(peer)));
+    const go = goProcesses(peer, folder, server.kubeconfig);
+    for (const adds of CROWDS) rows.push(await run("empty pool", adds, go));
     return { kind: server.kind, rows };
   } finally {
     await server.stop();
@@ -99,7 +100,10 @@ function shims(agents: readonly BenchAgent[]): Callers {
   };
 }
 
-function goProcesses(path: string): Callers {
+/** It wants its flat file, whatever the network says. */
+function goProcesses(path: string, folder: string, kubeconfig: string): Callers {
+  const configuration = join(folder, "whereabouts.conf");
+  writeFileSync(configuration, JSON.stringify({ datastore: "kubernetes", kubernetes: { kubeconfig } }));
   return {
     name: "Go whereabouts",
     agents: 0,
@@ -108,11 +112,16 @@ function goProcesses(path: string): Callers {
       return {
         command: [path],
         env: { ...env, NODENAME, WHEREABOUTS_NAMESPACE: "kube-system" },
-        stdin: stdin ?? "",
+        stdin: withConfiguration(stdin ?? "", configuration),
       };
     },
     quiet: () => Promise.resolve(),
   };
+}
+
+function withConfiguration(stdin: string, path: string): string {
+  const { ipam, ...rest }: { ipam?: object } = JSON.parse(stdin);
+  return JSON.stringify({ ...rest, ipam: { ...ipam, configuration_path: path } });
 }
 
 type Crowd = {

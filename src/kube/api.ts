@@ -13,6 +13,7 @@ export type ObjectMeta = {
   readonly annotations?: { readonly [key: string]: string };
   readonly finalizers?: readonly string[];
   readonly ownerReferences?: readonly OwnerReference[];
+  readonly managedFields?: readonly unknown[];
 };
 
 export type OwnerReference = {

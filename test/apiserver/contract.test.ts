@@ -152,6 +152,15 @@ describe("patches", () => {
     expect((await patch(path, goJson(test))).status).toBe(200);
   });
 
+  test("an empty entry empties managedFields, and writes that follow bring none", async () => {
+    const { path } = await made({ "1": owner });
+    const emptied = await patch(path, [{ op: "add", path: "/metadata/managedFields", value: [{}] }]);
+    expect(child(emptied.json, "metadata").managedFields).toBeUndefined();
+    const { json } = await patch(path, [{ op: "add", path: "/spec/allocations/2", value: owner }]);
+    expect(Object.keys(child(child(json, "spec"), "allocations"))).toEqual(["1", "2"]);
+    expect(child(json, "metadata").managedFields).toBeUndefined();
+  });
+
   test("what changes nothing keeps the version", async () => {
     const { path, object } = await made({ "1": owner });
     const { status, json } = await patch(path, [{ op: "add", path: "/spec/allocations/1", value: owner }]);

@@ -2,7 +2,7 @@ import { err, ok, type Result } from "../../src/result.ts";
 import { admit, checkEnvelope, fitsEtcd, generationOf } from "./admit.ts";
 import { type Cluster, finalizers } from "./cluster.ts";
 import { alreadyExists, conflict, type Failure, forbidden, invalid, MODIFIED, notFound } from "./failure.ts";
-import { child, equal, having, type Json, text } from "./json.ts";
+import { child, equal, having, isJson, type Json, list, text } from "./json.ts";
 import { table } from "./kinds.ts";
 import { keyOf, versionOf } from "./store.ts";
 import type { Target } from "./target.ts";
@@ -130,7 +130,7 @@ export function replace(
     deletionGracePeriodSeconds: now.deletionGracePeriodSeconds,
     resourceVersion: now.resourceVersion,
     generation: now.generation,
-    managedFields: then.managedFields ?? now.managedFields,
+    managedFields: managedFieldsOf(then, now),
   };
   const next =
     target.subresource === "status"
@@ -230,4 +230,11 @@ function graceOf(plural: string, object: Json, asked: unknown): number {
   if (phase === "Succeeded" || phase === "Failed") return 0;
   const grace = asked ?? spec.terminationGracePeriodSeconds ?? 30;
   return typeof grace === "number" ? grace : 30;
+}
+
+/** One empty entry empties the list, and nothing else does. */
+function managedFieldsOf(then: Json, now: Json): unknown {
+  const wanted = list({ managedFields: then.managedFields }, "managedFields");
+  const empties = wanted.length === 1 && isJson(wanted[0]) && Object.keys(wanted[0]).length === 0;
+  return empties ? undefined : (then.managedFields ?? now.managedFields);
 }
