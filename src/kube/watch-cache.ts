@@ -28,6 +28,8 @@ export type CacheOptions<T extends KubeObject, V> = {
   readonly fieldSelector?: string;
   /** Spec and status never come over the wire. */
   readonly metadataOnly?: boolean;
+  /** The first list too must not be older than the moment when it is asked for, as what the server has at hand may be. */
+  readonly fresh?: boolean;
   /**
    * For kinds with tens of thousands of objects: each page of a list is cut down to what `project` and the cache read (name,
    * namespace, uid, version), and the first list comes in pages too, which lists from the server's cache do not.
@@ -189,7 +191,7 @@ export class WatchCache<T extends KubeObject, V> {
   }
 
   async #list(): Answer<void> {
-    const { client, resource, clock, slim } = this.#options;
+    const { client, resource, clock, slim, fresh } = this.#options;
     const startedAt = clock.elapsed();
     const deletes = this.#objects.startList();
     const listed = await listAll(client, resource, {
@@ -197,7 +199,7 @@ export class WatchCache<T extends KubeObject, V> {
       signal: this.#stop.signal,
       ...this.#scope,
       // The first time what the server has at hand will do; later it must not be older than what is known.
-      ...(!this.#isSynced && !slim && { resourceVersion: "0" }),
+      ...(!this.#isSynced && !slim && !fresh && { resourceVersion: "0" }),
       ...(slim && { slim }),
     });
     if (!listed.ok) return listed;

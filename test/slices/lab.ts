@@ -5,6 +5,7 @@ import { parseCidr } from "../../src/ip/cidr.ts";
 import { parseRange } from "../../src/ip/range.ts";
 import { Client } from "../../src/kube/client.ts";
 import { EventRecorder } from "../../src/kube/events.ts";
+import { poolName } from "../../src/kube/names.ts";
 import {
   ATTACHMENTS,
   apiVersionOf,
@@ -29,6 +30,8 @@ import { VirtualClock } from "../virtual-clock.ts";
 export class Disk {
   readonly rows = new Map<string, SliceRow>();
   grants: readonly Grant[] = [];
+  /** Promised addresses of slices that the disk did not say were the node's when they were written. */
+  readonly orphans: SliceRow[] = [];
   /** Whether writes fail. */
   full = false;
 
@@ -39,7 +42,11 @@ export class Disk {
       write: (puts, removes) => {
         if (this.full) throw new Error("disk full");
         for (const { pool, offset } of removes) this.rows.delete(`${pool}/${offset}`);
-        for (const row of puts) this.rows.set(`${row.pool}/${row.offset}`, structuredClone(row));
+        for (const row of puts) {
+          // After a restart such a row would be taken for one of a slice that is another's by now.
+          if (row.held && !this.#isGranted(row.pool)) this.orphans.push(row);
+          this.rows.set(`${row.pool}/${row.offset}`, structuredClone(row));
+        }
       },
       keepGrants: (grants) => {
         if (this.full) throw new Error("disk full");
@@ -47,6 +54,13 @@ export class Disk {
       },
       close: () => undefined,
     };
+  }
+
+  #isGranted(pool: string): boolean {
+    return this.grants.some(({ networkName, node, slice }) => {
+      const range = parseCidr(slice);
+      return range.ok && poolName({ networkName, node, range: range.value }) === pool;
+    });
   }
 }
 

@@ -43,6 +43,8 @@ export class SliceBook {
       log,
       namespace: client.namespace,
       resource: NODE_SLICE_POOLS,
+      // One from before this node got its slice would strike that out in its journal.
+      fresh: true,
       // A thousand nodes that ask at once must not be told of each other's wishes.
       labelSelector: `!${REQUEST}`,
       project: readSlicePool,

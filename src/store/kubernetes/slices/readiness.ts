@@ -14,21 +14,24 @@ import { fenced, slicesFor, type Workings } from "./workings.ts";
 /** Milliseconds that a node which knows its slices from the journal waits for the API server all the same. */
 const SYNC_PATIENCE = 300;
 
-/** Knows by now which slices the node has and what they hold: from the API server, or from the journal if that is away. */
+/**
+ * Knows by now which slices the node has and what they hold: from the API server, or from the journal if that is away. The names of
+ * those that may be used; one that comes later was neither taken up nor written down.
+ */
 export async function makeReady(
   request: Acquire,
   deadline: number,
   workings: Workings,
-): Promise<Result<void, StoreError>> {
+): Promise<Result<ReadonlySet<string>, StoreError>> {
   const { store, clock, book, entitlement, tools, holdings } = workings;
   const { wants, node } = request;
   const left = deadline - clock.elapsed();
   const isKnown = wants.every((want) => entitlement.slicesOf(want, node).length > 0);
   const synced = await book.whenSynced(isKnown ? Math.min(left, SYNC_PATIENCE) : left);
   if (!synced.ok && !isKnown) return err(storeError(store, synced.error));
+  const slices = slicesFor(request, workings);
   if (synced.ok) {
     entitlement.look(node);
-    const slices = slicesFor(request, workings);
     const names = slices.map((slice) => tools.state.bind(slice));
     const until = isKnown ? clock.elapsed() + Math.min(left, SYNC_PATIENCE) : deadline;
     const pools = await tools.source.ready(names, until);
@@ -40,7 +43,7 @@ export async function makeReady(
     if (failed) return failed;
   }
   const age = Math.max(...wants.map((want) => entitlement.ageOf(want, node)));
-  return age <= CONFIRMED ? ok(undefined) : err(fenced(store, node, age));
+  return age <= CONFIRMED ? ok(new Set(slices.map(poolName))) : err(fenced(store, node, age));
 }
 
 /** ADDs that come together take a slice up together. */

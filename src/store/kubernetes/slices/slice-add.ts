@@ -1,6 +1,7 @@
 import type { Acquire, Claim, Outcome, Want } from "../../../allocation/claim.ts";
 import { realmSpace } from "../../../allocation/pool.ts";
 import { sleep } from "../../../clock.ts";
+import { poolName } from "../../../kube/names.ts";
 import { backoff } from "../../../kube/retry.ts";
 import { err, ok, type Result } from "../../../result.ts";
 import type { StoreError } from "../../store.ts";
@@ -32,6 +33,7 @@ export async function addInSlices(
   const askUntil = Math.min(deadline, clock.elapsed() + SLICE_PATIENCE);
   let lost = 0;
   for (;;) {
+    const { revision } = book;
     const ready = await makeReady(request, deadline, workings);
     if (!ready.ok) return ready;
     try {
@@ -39,7 +41,7 @@ export async function addInSlices(
     } catch (error) {
       return err(journalFailed(store, error)); // after a restart the slice would not be known to be ours
     }
-    const planned = await holdings.change((put) => planAndPut(request, workings, put));
+    const planned = await holdings.change((put) => planAndPut(request, ready.value, workings, put));
     if (!planned.ok) return planned;
     if (planned.value.ok) {
       const { claims, created, cells } = planned.value.value;
@@ -57,6 +59,7 @@ export async function addInSlices(
     }
     const { error } = planned.value;
     if (error.code === "refused") return ok({ kind: "refused", error: error.error });
+    if (book.revision !== revision && clock.elapsed() < askUntil) continue; // there may be a slice by now
     const want = request.wants[error.want];
     if (!want?.slice) return err(noSlice(store, want, request.node));
     if (book.isSynced && !canCutSlice(want, request.node, book, tools.state)) {
@@ -73,17 +76,29 @@ export async function addInSlices(
   }
 }
 
-export function planAdd(request: Acquire, { holdings, entitlement, tools }: Workings) {
+/** `ready`: the slices that `makeReady` has named. */
+export function planAdd(
+  request: Acquire,
+  ready: ReadonlySet<string>,
+  { holdings, entitlement, tools }: Workings,
+) {
   const { state, claimed } = tools;
-  const slicesOf = (want: Want) => entitlement.slicesOf(want, request.node);
+  const slicesOf = (want: Want) =>
+    entitlement.slicesOf(want, request.node).filter((slice) => ready.has(poolName(slice)));
   return planInSlices(request, { ledger: holdings.ledger, state, claimed, slicesOf });
 }
 
-function planAndPut(request: Acquire, workings: Workings, put: (cell: Cell) => void) {
+function planAndPut(
+  request: Acquire,
+  ready: ReadonlySet<string>,
+  workings: Workings,
+  put: (cell: Cell) => void,
+) {
   const { holdings, tools } = workings;
+  const slices = slicesFor(request, workings).filter((slice) => ready.has(poolName(slice)));
   if (tools.source.isCurrent())
-    for (const slice of slicesFor(request, workings)) holdings.compare(slice, put, request.overlapCheck);
-  const plan = planAdd(request, workings);
+    for (const slice of slices) holdings.compare(slice, put, request.overlapCheck);
+  const plan = planAdd(request, ready, workings);
   if (!plan.ok) return plan;
   const { claims, created, renewed } = plan.value;
   const cells = claims.map((claim) => {

@@ -79,7 +79,7 @@ export class SlicedStore implements Store {
     const deadline = this.#parts.clock.elapsed() + this.#parts.patience;
     const ready = await makeReady(request, deadline, opened.value);
     if (!ready.ok) return ready;
-    const plan = planAdd(request, opened.value);
+    const plan = planAdd(request, ready.value, opened.value);
     if (plan.ok) return ok(undefined);
     if (plan.error.code === "refused") return ok(plan.error.error);
     const want = request.wants[plan.error.want];
