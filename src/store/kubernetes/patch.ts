@@ -31,7 +31,7 @@ export function poolPatch(pool: Pool, object: IPPool, ops: readonly PoolOp[]): J
     patch.push({ op: "test", path: ALLOCATIONS, value: null }, { op: "add", path: ALLOCATIONS, value: {} });
   }
   // With each write the server works out who set which field, a field for each part of each allocation, which is most of what a write
-  // costs it and half of the object. One that has no such record gets none again: nobody applies pools in parts.
+  // costs it and up to half of the object. One that has no such record gets none again: nobody applies pools in parts.
   if ((object.metadata.managedFields ?? []).length > 0) {
     patch.push({ op: "add", path: "/metadata/managedFields", value: NO_FIELDS });
   }
