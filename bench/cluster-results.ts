@@ -1,10 +1,8 @@
-import type { ClusterFigures, ClusterRow } from "./cluster.ts";
+import { type ClusterFigures, type ClusterRow, EMPTY } from "./cluster.ts";
 import { table } from "./results.ts";
 
 /** Milliseconds that Go whereabouts took for so many ADDs at once on one pool, with a real API server on a machine of 2 cores. */
 const RECORDED: { readonly [adds: number]: number } = { 50: 6_500, 100: 12_700, 200: 24_600 };
-
-const EMPTY = "empty pool";
 
 /** The part of the page about clusters. */
 export function renderCluster({ kind, rows }: ClusterFigures): string {

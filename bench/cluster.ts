@@ -1,14 +1,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BenchAgent } from "./agent.ts";
-import { cniCall, goWhereabouts, ours } from "./calls.ts";
+import { cniCall, goWhereabouts, type Ipam, ours } from "./calls.ts";
 import { ClusterServer } from "./cluster-server.ts";
 import { measure, type Program } from "./measure.ts";
 
 /** One crowd of ADDs on a pool of a cluster, and its DELs. Times in milliseconds for all of them. */
 export type ClusterRow = {
   readonly what: string;
-  /** None: Go whereabouts, each process on a node of its own. */
+  /** None: Go whereabouts, whose processes bear the names of ten nodes. */
   readonly agents: number;
   readonly adds: number;
   readonly add: number;
@@ -22,6 +22,9 @@ export type ClusterRow = {
 };
 
 export type ClusterFigures = { readonly kind: "double" | "real"; readonly rows: readonly ClusterRow[] };
+
+/** What the pool of a crowd is called that holds nothing before; its rows are compared with those of Go whereabouts. */
+export const EMPTY = "empty pool";
 
 const CROWDS = [10, 50, 100, 200];
 const GO_NODES = 10;
@@ -53,7 +56,7 @@ export async function measureCluster(
       const callers = shims(agents);
       try {
         await run("warm-up", 10 * count, callers);
-        for (const adds of CROWDS) rows.push(await run("empty pool", adds, callers));
+        for (const adds of CROWDS) rows.push(await run(EMPTY, adds, callers));
         const held = (range: string) => server.hold(range, HELD);
         rows.push(await run(`pool that holds ${HELD.toLocaleString("en")}`, 200, callers, held));
         if (count > 1) continue;
@@ -67,7 +70,7 @@ export async function measureCluster(
     const peer = goWhereabouts();
     if (peer === undefined) return { kind: server.kind, rows };
     const go = goProcesses(peer, folder, server.kubeconfig);
-    for (const adds of CROWDS) rows.push(await run("empty pool", adds, go));
+    for (const adds of CROWDS) rows.push(await run(EMPTY, adds, go));
     return { kind: server.kind, rows };
   } finally {
     await server.stop();
@@ -81,7 +84,7 @@ type Callers = {
   readonly name: string;
   readonly agents: number;
   /** The process of one call; `index` says which of the crowd it is. */
-  call(index: number, call: Program): Program;
+  call(index: number, verb: string, id: string, ipam: Ipam): Program;
   /** Waits until nothing works off what happened before. */
   quiet(): Promise<void>;
 };
@@ -90,10 +93,8 @@ function shims(agents: readonly BenchAgent[]): Callers {
   return {
     name: agents.length === 1 ? "1 agent" : `${agents.length} agents`,
     agents: agents.length,
-    call: (index, { env, stdin }) => {
-      const BERTH_SOCKET = agents[index % agents.length]?.socket ?? "";
-      return { command: [ours("whereabouts")], env: { ...env, BERTH_SOCKET }, stdin: stdin ?? "" };
-    },
+    call: (index, verb, id, ipam) =>
+      cniCall(ours("whereabouts"), verb, id, ipam, agents[index % agents.length]?.socket),
     quiet: async () => {
       for (const agent of agents) await agent.quiet();
     },
@@ -107,21 +108,12 @@ function goProcesses(path: string, folder: string, kubeconfig: string): Callers 
   return {
     name: "Go whereabouts",
     agents: 0,
-    call: (index, { env, stdin }) => {
-      const NODENAME = `node-${index % GO_NODES}`;
-      return {
-        command: [path],
-        env: { ...env, NODENAME, WHEREABOUTS_NAMESPACE: "kube-system" },
-        stdin: withConfiguration(stdin ?? "", configuration),
-      };
+    call: (index, verb, id, ipam) => {
+      const call = cniCall(path, verb, id, { ...ipam, configuration_path: configuration });
+      return { ...call, env: { ...call.env, NODENAME: `node-${index % GO_NODES}` } };
     },
     quiet: () => Promise.resolve(),
   };
-}
-
-function withConfiguration(stdin: string, path: string): string {
-  const { ipam, ...rest }: { ipam?: object } = JSON.parse(stdin);
-  return JSON.stringify({ ...rest, ipam: { ...ipam, configuration_path: path } });
 }
 
 type Crowd = {
@@ -138,9 +130,7 @@ async function crowd({ what, adds, range, callers, server }: Crowd): Promise<Clu
   const before = await server.held(range);
   const all = async (verb: string) => {
     const started = performance.now();
-    const samples = await Promise.all(
-      ids.map((id, index) => measure(callers.call(index, cniCall("", verb, id, ipam)))),
-    );
+    const samples = await Promise.all(ids.map((id, index) => measure(callers.call(index, verb, id, ipam))));
     return { wall: performance.now() - started, failed: samples.filter(({ exit }) => exit !== 0).length };
   };
   await server.counts();

@@ -279,8 +279,9 @@ function readBody(request: ApiRequest): Result<unknown, Failure> {
 
 /** What Go's JSON has as escapes equals nothing in a `test` that has it as it is: the server compares texts. */
 function testingTexts(patch: unknown, text: string): unknown {
-  if (!Array.isArray(patch) || !/[&<>\u2028\u2029]/.test(text)) return patch;
-  const unequal: unknown[] = JSON.parse(text.replaceAll(/[&<>\u2028\u2029]/g, "\uffff"));
+  const marked = text.replaceAll(/[&<>\u2028\u2029]/g, "\uffff");
+  if (!Array.isArray(patch) || marked === text) return patch;
+  const unequal: unknown[] = JSON.parse(marked);
   return patch.map((operation, index) => (operation?.op === "test" ? unequal[index] : operation));
 }
 

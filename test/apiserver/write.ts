@@ -234,7 +234,7 @@ function graceOf(plural: string, object: Json, asked: unknown): number {
 
 /** One empty entry empties the list, and nothing else does. */
 function managedFieldsOf(then: Json, now: Json): unknown {
-  const wanted = list({ managedFields: then.managedFields }, "managedFields");
+  const wanted = list(then, "managedFields");
   const empties = wanted.length === 1 && isJson(wanted[0]) && Object.keys(wanted[0]).length === 0;
   return empties ? undefined : (then.managedFields ?? now.managedFields);
 }

@@ -171,6 +171,8 @@ describe.skipIf(why !== undefined)("the whole of Berth", () => {
     const nodeC = await joined("node-c");
     await untilHeld();
     expect(await nodeC.run("c1", netconf)).toEqual(["10.61.0.1", "fd61::1"]);
+    expect(await nodeC.run("c2", netconf)).toEqual(["10.61.0.2", "fd61::2"]);
+    await nodeC.end("c2", netconf);
     const pair = await nodeA.run("a3", netconf);
     expect(pair).toEqual(somePair);
     for (const address of ["10.61.0.1", "fd61::1"])

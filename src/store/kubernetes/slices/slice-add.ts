@@ -1,5 +1,5 @@
 import type { Acquire, Claim, Outcome, Want } from "../../../allocation/claim.ts";
-import { realmSpace } from "../../../allocation/pool.ts";
+import { type Pool, realmSpace } from "../../../allocation/pool.ts";
 import { sleep } from "../../../clock.ts";
 import { poolName } from "../../../kube/names.ts";
 import { backoff } from "../../../kube/retry.ts";
@@ -13,7 +13,7 @@ import type { Synced } from "./mirror.ts";
 import { poolsBeside } from "./outside.ts";
 import { planInSlices } from "./plan-slices.ts";
 import { makeReady } from "./readiness.ts";
-import { journalFailed, noSlice, slicesFor, type Workings } from "./workings.ts";
+import { journalFailed, noSlice, type Workings } from "./workings.ts";
 
 /** Milliseconds that an ADD waits for a slice. */
 const SLICE_PATIENCE = 5_000;
@@ -77,15 +77,20 @@ export async function addInSlices(
 }
 
 /** `ready`: the slices that `makeReady` has named. */
-export function planAdd(
-  request: Acquire,
-  ready: ReadonlySet<string>,
-  { holdings, entitlement, tools }: Workings,
-) {
+export function planAdd(request: Acquire, ready: ReadonlySet<string>, workings: Workings) {
+  const { holdings, tools } = workings;
   const { state, claimed } = tools;
-  const slicesOf = (want: Want) =>
-    entitlement.slicesOf(want, request.node).filter((slice) => ready.has(poolName(slice)));
+  const slicesOf = (want: Want) => readySlices(want, request.node, ready, workings);
   return planInSlices(request, { ledger: holdings.ledger, state, claimed, slicesOf });
+}
+
+function readySlices(
+  want: Want,
+  node: string,
+  ready: ReadonlySet<string>,
+  { entitlement }: Workings,
+): readonly Pool[] {
+  return entitlement.slicesOf(want, node).filter((slice) => ready.has(poolName(slice)));
 }
 
 function planAndPut(
@@ -95,9 +100,10 @@ function planAndPut(
   put: (cell: Cell) => void,
 ) {
   const { holdings, tools } = workings;
-  const slices = slicesFor(request, workings).filter((slice) => ready.has(poolName(slice)));
+  const { wants, node, overlapCheck } = request;
   if (tools.source.isCurrent())
-    for (const slice of slices) holdings.compare(slice, put, request.overlapCheck);
+    for (const slice of wants.flatMap((want) => readySlices(want, node, ready, workings)))
+      holdings.compare(slice, put, overlapCheck);
   const plan = planAdd(request, ready, workings);
   if (!plan.ok) return plan;
   const { claims, created, renewed } = plan.value;
