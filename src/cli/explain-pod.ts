@@ -8,7 +8,7 @@ import { type ClaimRecord, claimRecord } from "../inspect/records.ts";
 import { listAll } from "../kube/list.ts";
 import { ATTACHMENTS, EVENTS, type Event, PODS, type Pod } from "../kube/objects.ts";
 import { networksOf } from "../lint/index.ts";
-import { openCluster } from "../store/kubernetes/open.ts";
+import { openCluster } from "../store/kubernetes/cluster.ts";
 import type { Store } from "../store/store.ts";
 import { harmless } from "./colour.ts";
 import { explanationRecord, renderExplanation } from "./explanation.ts";

@@ -8,7 +8,7 @@ import { type Holding, holdingOf, mergeHoldings, wasHeldAt } from "../inspect/ho
 import { type Address, formatAddress, parseAddress } from "../ip/address.ts";
 import { readShards } from "../reconciler/history/shards.ts";
 import { err, ok, type Result } from "../result.ts";
-import { openCluster } from "../store/kubernetes/open.ts";
+import { openCluster } from "../store/kubernetes/cluster.ts";
 import { filterOf } from "./look.ts";
 import { colourful, type Listing, OUTPUT_HELP, OUTPUT_OPTIONS, readOutput, renderListing } from "./output.ts";
 import { chosenSource, describeFailure, openSource, SOURCE_HELP, SOURCE_OPTIONS } from "./source.ts";

@@ -1,5 +1,6 @@
 import { version } from "../../package.json";
 import { COMMANDS, type Command } from "./commands.ts";
+import "./basics.ts";
 import { toStderr, toStdout } from "./stdio.ts";
 
 const GROUPS: Record<Command["group"], string> = {

@@ -6,7 +6,7 @@ import { listAll } from "../kube/list.ts";
 import { ATTACHMENTS } from "../kube/objects.ts";
 import { lintNetworks, networksOf, renderReport } from "../lint/index.ts";
 import { err, ok, type Result } from "../result.ts";
-import { openCluster } from "../store/kubernetes/open.ts";
+import { openCluster } from "../store/kubernetes/cluster.ts";
 import { chosenSource, type SourceOptions } from "./source.ts";
 
 /** Where the runtime finds its networks. */

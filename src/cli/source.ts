@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { StoreChoice } from "../config/index.ts";
 import type { Result } from "../result.ts";
 import { openStore } from "../store/open.ts";
-import { SqliteStore } from "../store/sqlite/sqlite.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import { toStderr } from "./stdio.ts";
 
@@ -80,9 +79,8 @@ export function openSource(
   staying = false,
 ): Result<Store, StoreError> {
   const choice = chosenSource(options);
-  if (choice.kind === "sqlite")
-    return SqliteStore.open(choice.path, { patience: PATIENCE, readOnly: purpose === "look" });
-  return openStore(choice, { patience: CLUSTER_PATIENCE, staying });
+  const patience = choice.kind === "sqlite" ? PATIENCE : CLUSTER_PATIENCE;
+  return openStore(choice, { patience, staying, readOnly: purpose === "look" });
 }
 
 /** Why a store cannot answer, in a line. */

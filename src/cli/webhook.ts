@@ -7,7 +7,7 @@ import { ATTACHMENTS } from "../kube/objects.ts";
 import { WatchCache } from "../kube/watch-cache.ts";
 import { networksOf } from "../lint/index.ts";
 import { jsonLog } from "../log.ts";
-import { openCluster } from "../store/kubernetes/open.ts";
+import { openCluster } from "../store/kubernetes/cluster.ts";
 import { openStore } from "../store/open.ts";
 import type { PoolUsage } from "../store/store.ts";
 import { selfSigned } from "../webhook/certificate.ts";

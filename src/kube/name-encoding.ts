@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { sha256 } from "../sha256.ts";
 
 /** RFC 1123 subdomain, as the API server demands of most names; a label may be longer than 63 here. */
 const LEGAL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -23,7 +23,7 @@ export function encodeName(text: string): string {
   if (isLegalName(text) && !text.endsWith(ESCAPED) && !text.endsWith(DIGEST)) return text;
   const escaped = toSafe(text) + ESCAPED;
   if (escaped.length <= LONGEST) return escaped;
-  return createHash("sha256").update(text).digest("hex") + DIGEST;
+  return sha256(text) + DIGEST;
 }
 
 /**
@@ -32,10 +32,7 @@ export function encodeName(text: string): string {
  */
 export function labelOf(text: string): string {
   if (LEGAL_LABEL.test(text)) return text;
-  return `Z${createHash("sha256")
-    .update(text)
-    .digest("hex")
-    .slice(0, LONGEST_LABEL - 1)}`;
+  return `Z${sha256(text).slice(0, LONGEST_LABEL - 1)}`;
 }
 
 /** The text that `encodeName` made this of; undefined for a digest and for what it never makes. */

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { addressOf, type Family, formatAddress, parseAddress } from "../ip/address.ts";
-import { type Cidr, networkOf, parseCidr } from "../ip/cidr.ts";
+import { type Cidr, contains, networkOf, parseCidr } from "../ip/cidr.ts";
 import { decodeName, encodeName, isLegalName, labelOf } from "./name-encoding.ts";
 import {
+  nameAllowsFor,
   poolName,
   poolPrefix,
   readPoolRanges,
@@ -143,6 +144,24 @@ describe("properties", () => {
     );
     expect(readPoolRanges("blue-10.0.0.0-24")).toEqual([cidr("10.0.0.0/24")]);
     expect(readPoolRanges("some-name-7")).toEqual([]);
+  });
+
+  test("the name of a pool allows for the addresses of every range that it may mean, and for no others", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 30 }), cidrs, addresses, (networkName, range, other) => {
+        const name = poolName({ networkName, range });
+        expect(nameAllowsFor(name, addressOf(range.family, range.base))).toBe(true);
+        const ranges = readPoolRanges(name);
+        const may = ranges.length === 0 || ranges.some((each) => contains(each, other));
+        expect(nameAllowsFor(name, other)).toBe(may);
+      }),
+      { numRuns: 1000 },
+    );
+    const [inside, outside] = [address("10.1.0.9"), address("10.2.0.9")];
+    for (const name of ["10.1.0.0-16", "blue-10.1.0.0-16", "blue-node-1-10.1.0.0-16", "some-name-7"]) {
+      expect(nameAllowsFor(name, inside)).toBe(true);
+      expect(nameAllowsFor(name, outside)).toBe(name === "some-name-7");
+    }
   });
 
   test("one reading of a reservation is what it was made of", () => {

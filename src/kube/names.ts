@@ -1,7 +1,7 @@
 import type { Address } from "../ip/address.ts";
 import { formatAddress, parseAddress } from "../ip/address.ts";
 import type { Cidr } from "../ip/cidr.ts";
-import { formatCidr, parseCidr } from "../ip/cidr.ts";
+import { contains, formatCidr, networkOf, parseCidr } from "../ip/cidr.ts";
 import { decodeName, encodeName, labelOf } from "./name-encoding.ts";
 
 /**
@@ -65,6 +65,20 @@ export function readPoolRanges(name: string): Cidr[] {
     const range = parseCidr(`${base.replaceAll("-", ":")}/${prefix}`);
     return range.ok && dashed(formatCidr(range.value)) === text ? [range.value] : [];
   });
+}
+
+/** How the name of a pool of an IPv4 range ends. */
+const IPV4_ENDING = /(?:^|-)(?:[0-9]{1,3}\.){3}[0-9]{1,3}-([0-9]{1,2})$/;
+
+/** Whether the pool of that name may hold the address. One whose name tells no range may hold anything. */
+export function nameAllowsFor(name: string, address: Address): boolean {
+  // Most names of most clusters, and a person waits until all of them are looked at.
+  const [, prefix] = IPV4_ENDING.exec(name) ?? [];
+  if (prefix !== undefined && Number(prefix) <= 32) {
+    return address.family === 4 && poolPrefix(name, networkOf(address, Number(prefix))) !== undefined;
+  }
+  const ranges = readPoolRanges(name);
+  return ranges.length === 0 || ranges.some((range) => contains(range, address));
 }
 
 /** `address`, or `network-address`. */

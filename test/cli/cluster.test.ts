@@ -5,7 +5,7 @@ import { parseAddress } from "../../src/ip/address.ts";
 import { ATTACHMENTS, EVENTS, PODS } from "../../src/kube/objects.ts";
 import { writeShard } from "../../src/reconciler/history/shards.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
-import { openCluster } from "../../src/store/kubernetes/open.ts";
+import { openCluster } from "../../src/store/kubernetes/cluster.ts";
 import { openStore } from "../../src/store/open.ts";
 import { ClusterFacts } from "../../src/web/cluster.ts";
 import { type RunningApiServer, startApiServer } from "../apiserver/start.ts";

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { EVENTS } from "../../src/kube/objects.ts";
-import { openCluster } from "../../src/store/kubernetes/open.ts";
+import { openCluster } from "../../src/store/kubernetes/cluster.ts";
 import { BERTH, until } from "../agent/agent.ts";
 import { startApiServer } from "../apiserver/start.ts";
 import { withLab } from "./lab.ts";

@@ -8,7 +8,7 @@ import { parseCidr } from "../../src/ip/cidr.ts";
 import { ATTACHMENTS } from "../../src/kube/objects.ts";
 import { networksOf } from "../../src/lint/index.ts";
 import type { Manifest } from "../../src/operator/workload/pod.ts";
-import { openCluster } from "../../src/store/kubernetes/open.ts";
+import { openCluster } from "../../src/store/kubernetes/cluster.ts";
 import { bundleWith, selfSigned } from "../../src/webhook/certificate.ts";
 import { CONFIGURATIONS } from "../../src/webhook/registration.ts";
 import { judge } from "../../src/webhook/review.ts";

@@ -6,7 +6,7 @@ import { type CopyPlan, planCopy } from "../../inspect/copy.ts";
 import { findingsOf } from "../../inspect/findings.ts";
 import { NODE_SLICE_POOLS } from "../../kube/objects.ts";
 import { err, ok, type Result } from "../../result.ts";
-import { openCluster } from "../../store/kubernetes/open.ts";
+import { openCluster } from "../../store/kubernetes/cluster.ts";
 import { openStore } from "../../store/open.ts";
 import type { Store } from "../../store/store.ts";
 import type { Problem } from "../findings.ts";

@@ -1,9 +1,16 @@
 import type { Clock } from "../../clock.ts";
 import type { Address } from "../../ip/address.ts";
-import { contains, parseCidr } from "../../ip/cidr.ts";
+import { parseCidr } from "../../ip/cidr.ts";
 import type { ApiError, KubeClient, KubeObject, Resource } from "../../kube/api.ts";
 import { listAll } from "../../kube/list.ts";
-import { poolPrefix, readPoolRanges, reservationName, SLICE_NODE, sliceLabels } from "../../kube/names.ts";
+import {
+  nameAllowsFor,
+  poolPrefix,
+  readPoolRanges,
+  reservationName,
+  SLICE_NODE,
+  sliceLabels,
+} from "../../kube/names.ts";
 import { IP_POOLS, type IPPool, RESERVATIONS } from "../../kube/objects.ts";
 import { ok, type Result } from "../../result.ts";
 import { offsetOf } from "./entry.ts";
@@ -65,7 +72,7 @@ export class DirectSource implements Source {
     if (this.#hasAll) return ok(undefined);
     const names = await this.#reader.versions(deadline);
     if (!names.ok) return names;
-    const possible = [...names.value.keys()].filter((name) => mayHold(name, address));
+    const possible = [...names.value.keys()].filter((name) => nameAllowsFor(name, address));
     return both(
       ...possible.map((name) => this.#reader.pool(name, deadline, address)),
       ...possible.map((name) => this.#reader.reservationIn(name, address, deadline)),
@@ -247,10 +254,4 @@ function holdingOnly(pool: IPPool, address: Address): IPPool {
   const offset = offsetOf({ networkName: "", range: range.value }, address);
   const { [offset]: found } = pool.spec.allocations;
   return { ...pool, spec: { ...pool.spec, allocations: found === undefined ? {} : { [offset]: found } } };
-}
-
-/** Whether the name of a pool allows for the address. One that tells no range may hold anything. */
-function mayHold(name: string, address: Address): boolean {
-  const ranges = readPoolRanges(name);
-  return ranges.length === 0 || ranges.some((range) => contains(range, address));
 }

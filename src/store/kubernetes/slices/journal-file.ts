@@ -1,5 +1,4 @@
 import { Database } from "bun:sqlite";
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -11,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { StoreChoice } from "../../../config/index.ts";
+import { sha256 } from "../../../sha256.ts";
 import type { Grant, SliceJournal, SliceJournals, SliceRow } from "./journal.ts";
 
 const LAYOUT = `CREATE TABLE IF NOT EXISTS held (
@@ -71,7 +71,7 @@ export class SliceJournalFiles implements SliceJournals {
   }
 
   #pathOf(store: string): string {
-    const id = createHash("sha256").update(store).digest("hex").slice(0, 16);
+    const id = sha256(store).slice(0, 16);
     return join(this.#folder, `slices-${id}.db`);
   }
 }
