@@ -1,6 +1,7 @@
 import { type Clock, sleep, type Timer } from "../clock.ts";
 import type { CallFrame, ReplyFrame } from "../cni/wire.ts";
 import type { StoreChoice } from "../config/index.ts";
+import { KnownConfigs } from "../ipam/load.ts";
 import { logOf, Machine, thisNode } from "../ipam/machine.ts";
 import { jsonLog, type Log } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -18,6 +19,7 @@ import { servePages } from "./http.ts";
 import type { Journal } from "./journal.ts";
 import { openJournal } from "./journal-file.ts";
 import { letGoOfCode } from "./libc.ts";
+import { logAfterwards } from "./log-afterwards.ts";
 import { AgentMetrics } from "./observe.ts";
 import type { Settings } from "./options.ts";
 import { journalPath } from "./paths.ts";
@@ -134,19 +136,20 @@ export class Agent {
       dhcp &&
       dhcpRole().serveLeases({ clock, book, settings: dhcp, registry, log: this.#log, isPod });
     this.#leases = leases;
+    const known = new KnownConfigs();
     this.#calls = new Calls({
       clock,
       host: (log, store, call, caller) => {
         const here = leases && ({ kind: "here", leases: leases.for(caller) } as const);
         const dhcp = here ?? throughDaemon(call, stateDir);
-        return new Machine(log, store, clock, { dhcp, inCluster: isPod });
+        return new Machine(log, store, clock, { dhcp, inCluster: isPod, known });
       },
       stores: this.#stores,
       journal,
       metrics,
       failures: this.#failures,
       maxCalls: () => this.#settings.maxCalls,
-      logOf: (stdin) => logOf(stdin, write, clock, this.#settings.logLevel),
+      logOf: (stdin) => logAfterwards(clock, (now) => logOf(stdin, write, now, this.#settings.logLevel)),
       owed: () => this.#replay.schedule(),
     });
     this.#server = new Server({

@@ -48,7 +48,7 @@ export async function runCni(args: string[]): Promise<number> {
   }
   let opened: Store | undefined; // a call names one store
   const host = new Machine(
-    logOf(stdin, (line) => toStderr(line), systemClock),
+    logOf(stdin, (line) => toStderr(line), systemClock.now),
     (choice) => {
       const store = openStore(choice, {
         patience: choice.kind === "sqlite" ? PATIENCE_ALONE : PATIENCE,

@@ -3,6 +3,7 @@ import type { Log } from "../log.ts";
 import type { Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import type { DhcpAccess } from "./leases.ts";
+import type { KnownConfigs } from "./load.ts";
 
 /** What a plugin call needs from the machine; one-shot process, agent and simulation each bring their own. */
 export interface Host {
@@ -20,5 +21,7 @@ export interface Host {
   now(): number;
   /** A pod with a service account of its own: the store of a cluster is reached with that, whatever a netconf names. */
   readonly inCluster?: boolean;
+  /** Kept by a host that answers many calls. */
+  readonly known?: KnownConfigs;
   readonly log: Log;
 }

@@ -17,14 +17,18 @@ test("log_file and log_level come from the flat file where the network configura
   const flat = join(folder, "whereabouts.conf");
   writeFileSync(flat, JSON.stringify({ log_file: file, log_level: "error" }));
   const elsewhere: string[] = [];
-  const log = logOf(netconf({ configuration_path: flat }), (line) => elsewhere.push(line), systemClock);
+  const log = logOf(netconf({ configuration_path: flat }), (line) => elsewhere.push(line), systemClock.now);
   log("verbose", "too low");
   log("error", "high enough");
   expect(readFileSync(file, "utf8")).toContain("high enough");
   expect(readFileSync(file, "utf8")).not.toContain("too low");
   expect(elsewhere).toEqual([]);
 
-  const own = logOf(netconf({ configuration_path: flat, log_level: "debug" }), () => undefined, systemClock);
+  const own = logOf(
+    netconf({ configuration_path: flat, log_level: "debug" }),
+    () => undefined,
+    systemClock.now,
+  );
   own("debug", "of the network configuration");
   expect(readFileSync(file, "utf8")).toContain("of the network configuration");
 });
@@ -33,6 +37,6 @@ test("a flat file that is no JSON leaves the log where it was", () => {
   const flat = join(folder, "broken.conf");
   writeFileSync(flat, "{ log_file");
   const lines: string[] = [];
-  logOf(netconf({ configuration_path: flat }), (line) => lines.push(line), systemClock)("error", "here");
+  logOf(netconf({ configuration_path: flat }), (line) => lines.push(line), systemClock.now)("error", "here");
   expect(lines.length).toBe(1);
 });

@@ -9,6 +9,7 @@ import type { Result } from "../result.ts";
 import type { Store, StoreError } from "../store/store.ts";
 import type { Host } from "./host.ts";
 import type { DhcpAccess } from "./leases.ts";
+import type { KnownConfigs } from "./load.ts";
 
 /** How long a caller may wait for a store, in milliseconds: kubelet's own limit is minutes, people's is not. */
 export const PATIENCE = 10_000;
@@ -24,6 +25,7 @@ export class Machine implements Host {
   readonly log: Log;
   readonly dhcp?: DhcpAccess;
   readonly inCluster: boolean;
+  readonly known?: KnownConfigs;
   readonly #open: Host["store"];
   readonly #clock: Clock;
 
@@ -31,10 +33,11 @@ export class Machine implements Host {
     log: Log,
     open: Host["store"],
     clock: Clock,
-    { dhcp, inCluster = false }: Pick<Host, "dhcp" | "inCluster"> = {},
+    { dhcp, inCluster = false, known }: Pick<Host, "dhcp" | "inCluster" | "known"> = {},
   ) {
     this.log = log;
     if (dhcp) this.dhcp = dhcp;
+    if (known) this.known = known;
     this.inCluster = inCluster;
     this.#open = open;
     this.#clock = clock;
@@ -92,14 +95,14 @@ const LEVELS: readonly LogLevel[] = ["debug", "verbose", "error", "panic"];
 export function logOf(
   stdin: string,
   write: (line: string) => void,
-  clock: Clock,
+  now: () => number,
   least: LogLevel = "verbose",
 ): Log {
   const { file, level } = logTarget(stdin);
   const toFile = (line: string) => {
     if (file === undefined || !tryAppend(file, line)) write(line);
   };
-  return jsonLog(toFile, level ?? least, clock.now);
+  return jsonLog(toFile, level ?? least, now);
 }
 
 type LogTarget = { readonly file?: string; readonly level?: LogLevel };

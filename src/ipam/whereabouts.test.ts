@@ -3,6 +3,7 @@ import { ok } from "../result.ts";
 import { MemoryStore } from "../store/memory/memory.ts";
 import type { Host } from "./host.ts";
 import { invoke, type Plugin } from "./invoke.ts";
+import { KnownConfigs } from "./load.ts";
 
 let files: { [path: string]: string };
 let lines: string[];
@@ -174,6 +175,20 @@ describe("configuration", () => {
   test("a warning is a log line, and names the nearest key", async () => {
     await call({ ...RANGE, rangeStart: "10.0.0.50" });
     expect(lines.filter((line) => line.includes('did you mean "range_start"')).length).toBe(1);
+  });
+
+  test("one that is remembered warns again, and a change of the flat file counts at once", async () => {
+    host = { ...host, known: new KnownConfigs() };
+    files["/flat"] = '{"range":"10.7.0.0/24"}';
+    const config = { configuration_path: "/flat", rangeStart: "10.0.0.50" };
+    expect(await call(config)).toBe("10.7.0.1/24");
+    expect(await call(config, { pod: "p2" })).toBe("10.7.0.2/24");
+    expect(lines.filter((line) => line.includes('did you mean "range_start"')).length).toBe(2);
+    files["/flat"] = '{"range":"10.8.0.0/24"}';
+    expect(await call(config, { pod: "p3" })).toBe("10.8.0.1/24");
+    expect(await call({ ...config, exclude: ["10.8.0.2"] }, { pod: "p4" })).toBe("10.8.0.3/24");
+    expect(await call({ ...config, range: "10.8.0.0/99" }, { pod: "p5" })).toStartWith("999 ipam.range");
+    expect(await call({ ...config, range: "10.8.0.0/99" }, { pod: "p5" })).toStartWith("999 ipam.range");
   });
 
   test("before 0.3.0 two configured addresses of one family are refused before anything is allocated", async () => {

@@ -115,9 +115,9 @@ export class SqliteStore implements Store {
 
   #transaction<T>(begin: string, body: () => T): Result<T, StoreError> {
     try {
-      this.#db.run(begin);
+      this.#db.query(begin).run();
       const value = body();
-      this.#db.run("COMMIT");
+      this.#db.query("COMMIT").run();
       return ok(value);
     } catch (error) {
       this.#spaces.reset();
