@@ -32,6 +32,7 @@ import { DirectSource, type Source } from "./source.ts";
 import { Spread } from "./spread.ts";
 import { State } from "./state.ts";
 import { PlanView } from "./view.ts";
+import { WriteOrder } from "./write-order.ts";
 
 export type KubernetesOptions = {
   readonly clock: Clock;
@@ -60,6 +61,8 @@ export class KubernetesStore implements Store {
   readonly #tools: Tools;
   readonly #writers = new Map<string, PoolWriter>();
   readonly #turns = new Turns();
+  /** For a process that watches what other nodes are about to do. */
+  readonly #order: WriteOrder | undefined;
   readonly #notes: string[] = [];
   /** Events are told by a process that stays: nobody waits for them. */
   readonly #notices: Notices | undefined;
@@ -79,6 +82,8 @@ export class KubernetesStore implements Store {
     if (staying) book.start();
     const knowsAll = () => source.knowsReservations();
     this.#state = state;
+    const inOrder = staying && node !== undefined;
+    this.#order = inOrder ? new WriteOrder({ client, clock, state, sink, node }) : undefined;
     this.#source = source;
     this.book = book;
     this.#tools = {
@@ -258,6 +263,8 @@ export class KubernetesStore implements Store {
     const labels = node !== undefined && pool.node === node ? sliceLabels(node) : undefined;
     const made = new PoolWriter({
       ...{ client: this.#client, clock, state: this.#state, sink, name, pool },
+      // A slice has one writer.
+      ...(this.#order && pool.node === undefined && { order: this.#order }),
       ...(labels && { labels }),
     });
     this.#writers.set(name, made);

@@ -7,6 +7,7 @@ import { backoff } from "../../kube/retry.ts";
 import { offsetOf } from "./entry.ts";
 import { type PoolOp, poolPatch, stateOf } from "./patch.ts";
 import type { Sink, State } from "./state.ts";
+import type { WriteOrder } from "./write-order.ts";
 
 /** `lost`: somebody else has that address or has changed that record. `failed`: nothing is known to be written. */
 export type OpResult =
@@ -19,6 +20,8 @@ export type WriterOptions = {
   readonly clock: Clock;
   readonly state: State;
   readonly sink: Sink;
+  /** Who else is about to write; left out by who is no node. */
+  readonly order?: WriteOrder;
   /** The name of the object. */
   readonly name: string;
   readonly pool: Pool;
@@ -36,8 +39,12 @@ type Job = {
 
 /** Steps in one patch: two operations of JSON patch each, of which the server takes 10,000. */
 const MAX_BATCH = 500;
-/** Milliseconds after which a request without answer is given up, so that it delays the others no longer. */
+/**
+ * Milliseconds after which a request without answer is given up, so that it delays the others no longer; and one on a large pool, which
+ * the server may be repeating inside.
+ */
 const ATTEMPT = 4_000;
+const LONG_ATTEMPT = 8_000;
 /** A write waits at most so many milliseconds for those that are about to join it. */
 const LONGEST_GATHERING = 50;
 /**
@@ -46,6 +53,10 @@ const LONGEST_GATHERING = 50;
  */
 const LONGEST_REST = 500;
 const REST_PER_ADDRESS = 0.1;
+/** From so many addresses on the nodes that write a pool take turns. */
+const LARGE = 1_000n;
+/** So long before the first of its callers has to be answered, in milliseconds, a node writes whose turn it may be. */
+const SHORTEST_ATTEMPT = 1_000;
 const FIRST_PAUSE = 4;
 const LONGEST_PAUSE = 400;
 
@@ -111,11 +122,22 @@ export class PoolWriter {
     const { clock } = this.#options;
     const soonest = Math.min(...this.#queue.map(({ deadline }) => deadline));
     await sleep(clock, Math.max(0, Math.min(this.#restsUntil, soonest - ATTEMPT) - clock.elapsed()));
-    if (this.#coming === 0) return;
-    const stop = new AbortController();
-    this.#arrived = () => stop.abort();
-    await sleep(clock, Math.min(LONGEST_GATHERING, this.#lastTook), stop.signal);
-    this.#arrived = undefined;
+    if (this.#coming > 0) {
+      const stop = new AbortController();
+      this.#arrived = () => stop.abort();
+      await sleep(clock, Math.min(LONGEST_GATHERING, this.#lastTook), stop.signal);
+      this.#arrived = undefined;
+    }
+    await this.#takeTurn(soonest);
+  }
+
+  /** Lets nodes whose turn it is write a large pool first, as long as a write of our own still has time. */
+  async #takeTurn(soonest: number): Promise<void> {
+    const { state, name, order } = this.#options;
+    const record = state.pool(name);
+    if (!record || !this.#isLarge()) return;
+    const leaving = this.#queue.find(({ op }) => op.kind === "remove")?.op.address;
+    await order?.take(record, leaving, soonest - SHORTEST_ATTEMPT);
   }
 
   /** Writes all or nothing of a batch; the jobs that are still to be done come back. */
@@ -126,7 +148,10 @@ export class PoolWriter {
     if (fault !== undefined) return this.#fail(batch, contradiction(fault));
     const started = clock.elapsed();
     if (started > this.#restsUntil + LONGEST_REST) this.#held = heldIn(state, name);
-    const answer = await this.#request(batch, Math.min(ATTEMPT, latest(batch) - started));
+    const answer = await this.#request(
+      batch,
+      Math.min(this.#isLarge() ? LONG_ATTEMPT : ATTEMPT, latest(batch) - started),
+    );
     this.#lastTook = clock.elapsed() - started;
     if (answer.ok) {
       sink.putPool(answer.value);
@@ -187,6 +212,11 @@ export class PoolWriter {
       spec: { range: formatCidr(pool.range), allocations: Object.fromEntries(puts) },
     };
     return client.create(IP_POOLS, object, { timeout });
+  }
+
+  #isLarge(): boolean {
+    const { state, name } = this.#options;
+    return heldIn(state, name) >= LARGE;
   }
 
   /** Reads the object again; false if that fails. */

@@ -65,6 +65,7 @@ export class State implements Sink {
   readonly #bound = new Map<string, Pool>();
   readonly #versions = new Versions();
   readonly #listeners = new Set<(change: EntriesChange) => void>();
+  readonly #reservationListeners = new Set<(reservation: Reservation) => void>();
   #changes = 0;
 
   /** `claimed` is told what need not be remembered there any more. */
@@ -116,13 +117,20 @@ export class State implements Sink {
     const { name } = object.metadata;
     this.#removeReservation(name);
     const means = readReservationName(name);
-    this.#reservations.set(name, { object, means });
+    const reservation = { object, means };
+    this.#reservations.set(name, reservation);
     for (const meaning of means) {
       this.#realm(meaning).add(meaning.address.value);
       this.#claimed.known(realmOf(meaning), meaning.address);
     }
     this.#reservedBy.add(reserverKey(object), name);
     this.#madeBy.add(makerKey(object), name);
+    for (const listener of this.#reservationListeners) listener(reservation);
+  }
+
+  /** Calls `listener` for every reservation that is made or changed from now on. */
+  onReservation(listener: (reservation: Reservation) => void): void {
+    this.#reservationListeners.add(listener);
   }
 
   dropReservation(object: OverlappingRangeIPReservation): void {
