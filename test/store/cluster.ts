@@ -26,17 +26,28 @@ export type StoreOptions = {
   readonly staying?: boolean;
   readonly patience?: number;
   readonly latency?: readonly [number, number];
+  /** Whose agent it is; left out, it follows everything and comes in no order. */
+  readonly node?: string;
   readonly log?: (level: LogLevel, msg: string) => void;
 };
 
 /** A store of one node on a double. */
 export function openOn(double: Double, options: StoreOptions = {}): KubernetesStore {
-  const { client = "node-a", clock = systemClock, staying = true, patience = 10_000, latency, log } = options;
+  const {
+    client = "node-a",
+    clock = systemClock,
+    staying = true,
+    patience = 10_000,
+    latency,
+    node,
+    log,
+  } = options;
   const transport = double.connect({ client, ...(latency && { latency }) });
   return new KubernetesStore(new Client(transport, clock, { namespace: NAMESPACE }), {
     clock,
     staying,
     patience,
+    ...(node !== undefined && { node }),
     log: log ?? (() => undefined),
   });
 }

@@ -50,8 +50,10 @@ export class WriteOrder {
    */
   async take(record: PoolRecord, leaving: Address | undefined, latest: number): Promise<void> {
     const { clock } = this.#options;
-    if (leaving !== undefined && !this.#oldest(record).has(this.#options.node))
+    if (leaving !== undefined && !this.#oldest(record).has(this.#options.node)) {
       await this.#announce(record, leaving);
+      await sleep(clock, LOOK); // what others said just before is told by then
+    }
     let ahead = this.#ahead(record);
     for (let since = clock.elapsed(); ahead > 0; ) {
       if (clock.elapsed() >= Math.min(since + ahead * PATIENCE, latest)) return;
