@@ -20,6 +20,8 @@ export class Cluster {
   readonly clock: Clock;
   readonly store: ObjectStore;
   readonly registry: Registry;
+  /** So many changes is a list behind that takes what the server has at hand (resourceVersion=0): its cache follows etcd. */
+  behind = 0;
 
   constructor(options: ClusterOptions) {
     this.clock = options.clock;

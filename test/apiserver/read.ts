@@ -71,12 +71,16 @@ export function listJson(
   if (position && cluster.store.since(table(kind), position.revision) === undefined) {
     return err(expired("The provided continue parameter is too old to display a consistent list result."));
   }
-  const revision = position?.revision ?? cluster.store.revision;
-  const all = cluster.store
-    .list(table(kind), namespace === undefined ? "" : `${namespace}/`)
-    .filter(
-      ({ key, object }) => (!position || key > position.after) && (!wanted.matches || wanted.matches(object)),
-    );
+  const prefix = namespace === undefined ? "" : `${namespace}/`;
+  const present = cluster.store.revision;
+  const found =
+    asked === "0" && cluster.behind > 0
+      ? cluster.store.listAt(table(kind), prefix, Math.max(1, present - cluster.behind))
+      : { revision: present, all: cluster.store.list(table(kind), prefix) };
+  const revision = position?.revision ?? found.revision;
+  const all = found.all.filter(
+    ({ key, object }) => (!position || key > position.after) && (!wanted.matches || wanted.matches(object)),
+  );
   const page = limit > 0 && all.length > limit && asked !== "0" ? all.slice(0, limit) : all;
   const left = all.length - page.length;
   const metadata = {

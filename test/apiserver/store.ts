@@ -60,6 +60,26 @@ export class ObjectStore {
     return all;
   }
 
+  /** As it was at a revision, or at the oldest later one that can still be told, and which one that is. */
+  listAt(
+    table: string,
+    prefix: string,
+    revision: number,
+  ): { readonly revision: number; readonly all: { readonly key: string; readonly object: Json }[] } {
+    const { forgotten } = this.#table(table);
+    const at = Math.max(revision, forgotten);
+    const objects = new Map(this.list(table, prefix).map(({ key, object }) => [key, object]));
+    for (const { object, previous } of [...(this.since(table, at) ?? [])].reverse()) {
+      const { namespace, name } = nameOf(object);
+      const key = keyOf(namespace, name);
+      if (!key.startsWith(prefix)) continue;
+      if (previous) objects.set(key, previous);
+      else objects.delete(key);
+    }
+    const all = [...objects].map(([key, object]) => ({ key, object }));
+    return { revision: at, all: all.sort((a, b) => (a.key < b.key ? -1 : 1)) };
+  }
+
   tables(): IterableIterator<string> {
     return this.#tables.keys();
   }
@@ -144,6 +164,11 @@ export class ObjectStore {
       for (const listener of [...listeners]) listener(change);
     }
   }
+}
+
+function nameOf(object: Json): { readonly namespace: string | undefined; readonly name: string } {
+  const metadata = child(object, "metadata");
+  return { namespace: text(metadata, "namespace"), name: text(metadata, "name") ?? "" };
 }
 
 /** `namespace/name`, or `/name` for cluster-scoped objects. */

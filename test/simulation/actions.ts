@@ -73,6 +73,9 @@ function carryOut(world: World, action: Action): boolean {
     case "compact":
       world.double.gateway.server.cluster.store.compact();
       return true;
+    case "lag":
+      world.lag(action.changes, action.ms);
+      return true;
     case "break_watches":
       world.double.gateway.breakWatches();
       return true;

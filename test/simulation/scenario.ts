@@ -53,6 +53,8 @@ export type Action = { readonly at: number } & (
   | { readonly do: "restart_api"; readonly ms: number }
   | { readonly do: "compact" }
   | { readonly do: "break_watches" }
+  /** For a while lists from the server's cache are so many changes old. */
+  | { readonly do: "lag"; readonly changes: number; readonly ms: number }
   | {
       readonly do: "fault";
       readonly fault: ApiFault;
@@ -201,6 +203,7 @@ class Draw {
       (): Act => ({ do: "restart_api", ms: this.#ms(15_000) }),
       (): Act => ({ do: "compact" }),
       (): Act => ({ do: "break_watches" }),
+      (): Act => ({ do: "lag", changes: 1 + random.below(30), ms: this.#ms(120_000) }),
       () => this.#fault(),
       () => this.#fault(),
       () => this.#fault(),

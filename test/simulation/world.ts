@@ -259,9 +259,18 @@ export class World {
     this.time.after(ms, () => this.#lift(fault, planted));
   }
 
+  lag(changes: number, ms: number): void {
+    const { cluster } = this.double.gateway.server;
+    cluster.behind = changes;
+    this.time.after(ms, () => {
+      cluster.behind = 0;
+    });
+  }
+
   /** All that is broken works again from now on. */
   stopFaults(): void {
     this.double.faults.clear();
+    this.double.gateway.server.cluster.behind = 0;
     this.#markGo();
     this.double.gateway.start();
     for (const [name, control] of this.controls) {
