@@ -40,7 +40,7 @@ async function remove(name: string): Promise<void> {
   if (!removed.ok) throw new Error(removed.error.message);
 }
 
-function open(options: { metadataOnly?: boolean } = {}): WatchCache<ConfigMap, string> {
+function open(options: { metadataOnly?: boolean; fresh?: boolean } = {}): WatchCache<ConfigMap, string> {
   const opened = new WatchCache<ConfigMap, string>({
     client: clientOf("reader"),
     resource: CONFIG_MAPS,
@@ -279,4 +279,20 @@ test("nothing is under way after stop", async () => {
   await clock.advance(3_600_000);
   expect(double.counts.count() - requests).toBe(own);
   expect(known()).toEqual(["a=1"]);
+});
+
+test("the first list may be one that the server has at hand, unless it must be fresh; the watch tells the rest", async () => {
+  await clock.run(cache.stop());
+  await write("b", "1");
+  double.gateway.server.cluster.behind = 1;
+  const [old, fresh] = [open(), open({ fresh: true })];
+  const names = async (opened: typeof old) => {
+    await clock.run(opened.whenSynced(1_000));
+    return [...opened.values()].sort();
+  };
+  expect(await names(old)).toEqual(["a=1"]);
+  expect(await names(fresh)).toEqual(["a=1", "b=1"]);
+  await clock.advance(1_000);
+  expect(await names(old)).toEqual(["a=1", "b=1"]);
+  await clock.run(Promise.all([old.stop(), fresh.stop()]));
 });
