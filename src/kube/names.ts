@@ -81,6 +81,9 @@ export function nameAllowsFor(name: string, address: Address): boolean {
   return ranges.length === 0 || ranges.some((range) => contains(range, address));
 }
 
+/** An IPv4 address, or one behind a network's name. */
+const IPV4_NAME = /^(?:(.+)-)?((?:[0-9]{1,3}\.){3}[0-9]{1,3})$/;
+
 /** `address`, or `network-address`. */
 export function reservationName(networkName: string, address: Address): string {
   const text = dashed(formatAddress(address));
@@ -96,6 +99,10 @@ export type ReservationParts = { readonly networkName: string; readonly address:
 export function readReservationName(name: string): ReservationParts[] {
   const plain = decodeName(name);
   if (plain === undefined) return [];
+  const [, network = "", ipv4] = IPV4_NAME.exec(plain) ?? [];
+  // Every node hears of every address: the usual case is read at once.
+  const usual = ipv4 === undefined ? undefined : undashed(ipv4);
+  if (usual) return [{ networkName: network, address: usual }];
   const starts = [0, ...[...plain.matchAll(/-/g)].map(({ index }) => index + 1)];
   return starts.flatMap((start) => {
     // A network's name is followed by one dash; it is not empty.
