@@ -45,8 +45,9 @@ const MAX_BATCH = 500;
  */
 const ATTEMPT = 4_000;
 const LONG_ATTEMPT = 8_000;
-/** A write waits at most so many milliseconds for those that are about to join it. */
+/** A write waits at most so many milliseconds for those that are about to join it; and one of a large pool, which takes as long itself. */
 const LONGEST_GATHERING = 50;
+const LONGEST_GATHERING_LARGE = 250;
 /**
  * Between two writes of a pool that other nodes write too, milliseconds at most, and for each address that it holds: every
  * version goes whole to every node, so few writes of many steps cost all of them less than many of few.
@@ -125,7 +126,8 @@ export class PoolWriter {
     if (this.#coming > 0) {
       const stop = new AbortController();
       this.#arrived = () => stop.abort();
-      await sleep(clock, Math.min(LONGEST_GATHERING, this.#lastTook), stop.signal);
+      const longest = this.#isLarge() ? LONGEST_GATHERING_LARGE : Math.min(LONGEST_GATHERING, this.#lastTook);
+      await sleep(clock, longest, stop.signal);
       this.#arrived = undefined;
     }
     await this.#takeTurn(soonest);

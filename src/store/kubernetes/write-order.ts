@@ -12,7 +12,7 @@ const RECENT = 10_000;
 /** Milliseconds for which each node that comes before us is waited for: it may have died. */
 const PATIENCE = 3_000;
 /** Milliseconds between two looks at whose turn it is. */
-const LOOK = 20;
+const LOOK = 40;
 /** Milliseconds for telling that we are about to write; if that fails, we write out of turn. */
 const TELLING = 1_000;
 /** The annotation of a reservation whose entry is about to be taken out of a large pool, and when that was said. */
