@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
+import { apiVersionOf, IP_POOLS } from "../../src/kube/objects.ts";
 import { acquire, summary } from "../../src/store/contract.ts";
 import { Double } from "../apiserver/double.ts";
 import { ANSWERS } from "../apiserver/faults.ts";
+import { ADMIN } from "../apiserver/identity.ts";
 import { VirtualClock } from "../virtual-clock.ts";
-import { keepingCrds, openOn } from "./cluster.ts";
+import { keepingCrds, NAMESPACE, openOn } from "./cluster.ts";
 import { entriesOf, reservationsOf, unreserved } from "./ledger.ts";
 
 const DUAL = acquire(["10.0.0.0/24", "fd00::/64"], { pod: "a", uid: "u", sandbox: "s" });
@@ -92,5 +94,45 @@ test.each([
     expect(freed.ok && freed.value.map(summary)).toEqual(given[1] as string[]);
     expect(reservationsOf(double).length).toBe(2);
     await end();
+  },
+);
+
+test.each([true, false])(
+  "what is no record in a pool gives its address to nobody and is told (agent: %p)",
+  async (staying) => {
+    const clock = new VirtualClock();
+    const double = new Double({ clock, crds: "berth" });
+    const allocations = {
+      "1": "x",
+      "2": null,
+      "3": ["y"],
+      "4": { id: "s", podref: "default/go", ifname: "net1" },
+    };
+    const metadata = { name: "10.0.0.0-24", namespace: NAMESPACE };
+    const pool = { apiVersion: apiVersionOf(IP_POOLS), kind: IP_POOLS.kind, metadata };
+    double.seed({ ...pool, spec: { range: "10.0.0.0/24", allocations } });
+    const store = openOn(double, { clock, staying, latency: [1, 2] });
+    await clock.advance(1_000);
+    const add = (pod: string) => clock.run(store.commit([acquire("10.0.0.0/24", { pod })]));
+    const given = await add("a");
+    expect(given.ok && given.value.map(summary)).toEqual(["10.0.0.5"]);
+    const told = store.notes().filter((note) => note.includes("is no record"));
+    expect(told.length).toBe(3);
+    expect(told[0]).toContain('the pool 10.0.0.0-24 has at the offset 1 "x"');
+    // Put right by a person.
+    double.gateway.server.handle(
+      {
+        method: "PATCH",
+        path: `/apis/${pool.apiVersion}/namespaces/${NAMESPACE}/ippools/10.0.0.0-24`,
+        headers: { "content-type": "application/json-patch+json" },
+        body: JSON.stringify([{ op: "remove", path: "/spec/allocations/1" }]),
+      },
+      ADMIN,
+    );
+    await clock.advance(1_000);
+    const next = await add("b");
+    expect(next.ok && next.value.map(summary)).toEqual(["10.0.0.1"]);
+    store.close();
+    await clock.advance(100);
   },
 );

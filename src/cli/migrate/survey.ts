@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { isObject } from "../../cni/json.ts";
 import { flatFileCandidates } from "../../config/index.ts";
 import { findingsOf } from "../../inspect/findings.ts";
 import { formatCidr } from "../../ip/cidr.ts";
@@ -75,7 +76,7 @@ export async function surveyBack(client: KubeClient): Promise<Result<MigrationSu
   if (!pools.ok) return pools;
   const reservations = await listOrNone(client, RESERVATIONS, client.namespace);
   if (!reservations.ok) return reservations;
-  const records = pools.value.flatMap(({ spec }) => Object.values(spec.allocations ?? {}));
+  const records = pools.value.flatMap(({ spec }) => Object.values(spec.allocations ?? {})).filter(isObject);
   const ofBerth = records.filter(({ uid, node, since }) => uid ?? node ?? since);
   const found = [
     { what: "pools", count: String(pools.value.length), about: "" },
@@ -103,7 +104,7 @@ function unusableForGo({ metadata: { name }, spec }: IPPool): Problem[] {
     const hint = "restart their pods with a range_end below, before they go back";
     problems.push({ severity: "error", code: "offset_too_large", subject: name, message, hint });
   }
-  const reserved = entries.filter(([, { podref }]) => podref === "");
+  const reserved = entries.filter(([, record]) => isObject(record) && record.podref === "");
   if (reserved.length > 0) {
     const message = `${reserved.length} addresses of ${name} are reserved by people: Go keeps them in this pool only`;
     const hint = "use exclude in networks whose ranges overlap";

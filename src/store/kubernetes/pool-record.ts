@@ -1,4 +1,5 @@
 import type { Pool } from "../../allocation/pool.ts";
+import { isObject } from "../../cni/json.ts";
 import type { Address } from "../../ip/address.ts";
 import { IntervalSet } from "../../ip/interval-set.ts";
 import type { IPAllocation, IPPool } from "../../kube/objects.ts";
@@ -18,6 +19,8 @@ export class PoolRecord {
   readonly #entries = new Map<string, Entry>();
   /** Offsets that mean no address of the range: left as they are, and reported. */
   readonly #odd = new Set<string>();
+  /** Offsets with something that is no record: no CRD need forbid that. Nobody gets the address; a person has to look. */
+  readonly #broken = new Map<string, Address>();
   #object: IPPool;
 
   constructor(pool: Pool, object: IPPool, fault?: string) {
@@ -33,6 +36,10 @@ export class PoolRecord {
 
   get odd(): readonly string[] {
     return [...this.#odd].sort();
+  }
+
+  get broken(): readonly string[] {
+    return [...this.#broken.keys()];
   }
 
   entries(): Iterable<Entry> {
@@ -56,6 +63,8 @@ export class PoolRecord {
       this.used.delete(entry.address.value);
     }
     this.#odd.clear();
+    for (const { value } of this.#broken.values()) this.used.delete(value);
+    this.#broken.clear();
     for (const offset in next) {
       const allocation = next[offset];
       if (allocation === undefined || this.#entries.has(offset)) continue;
@@ -64,10 +73,14 @@ export class PoolRecord {
         this.#odd.add(offset);
         continue;
       }
+      this.used.add(address.value);
+      if (!isObject(allocation)) {
+        this.#broken.set(offset, address);
+        continue;
+      }
       const entry = { address, allocation };
       come.push(entry);
       this.#entries.set(offset, entry);
-      this.used.add(address.value);
     }
     this.#object = object;
     return { gone, come };

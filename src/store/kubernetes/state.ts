@@ -174,11 +174,15 @@ export class State implements Sink {
 
   /** What an administrator should look at: objects that mean nothing, offsets outside their range. */
   oddities(): string[] {
-    const odd = [...this.#pools.values()].flatMap(({ name, odd, object, fault }) => [
+    const odd = [...this.#pools.values()].flatMap(({ name, odd, broken, object, fault }) => [
       ...(fault === undefined ? [] : [fault]),
       ...odd.map(
         (offset) =>
           `the pool ${name} has the offset ${JSON.stringify(offset)}, which ${object.spec.range} does not have`,
+      ),
+      ...broken.map(
+        (offset) =>
+          `the pool ${name} has at the offset ${offset} ${JSON.stringify(object.spec.allocations[offset])}, which is no record: nobody gets that address`,
       ),
     ]);
     const nameless = [...this.#reservations.values()].filter(({ means }) => means.length === 0);
