@@ -160,6 +160,36 @@ test.each([
   }
 });
 
+const activator = Bun.which("systemd-socket-activate");
+
+test.skipIf(activator === null).each([
+  ["agent", "--socket"],
+  ["dhcp-daemon", "--socketpath"],
+])(
+  `berth %s is started by systemd's own socket activation, at the first call${activator ? "" : ": no systemd-socket-activate here"}`,
+  async (command, flag) => {
+    const agent = new TestAgent();
+    const state = ["--state-dir", join(agent.folder, "state"), "--metrics-address", "off"];
+    const child = Bun.spawn(
+      [activator ?? "", "--listen", agent.socket, BERTH, command, flag, agent.socket, ...state],
+      { stderr: Bun.file(join(agent.folder, "log")) },
+    );
+    try {
+      await until("systemd listens", () => existsSync(agent.socket));
+      expect(agent.log()).not.toContain('"passed"'); // nothing runs yet
+      expect((await through(agent, { verb: "ADD" })).exit).toBe(0);
+      expect(agent.log()).toContain('"passed":true');
+      child.kill("SIGTERM");
+      expect(await child.exited).toBe(0);
+      expect(existsSync(agent.socket)).toBe(true);
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+      await agent.dispose();
+    }
+  },
+);
+
 test("metrics, health and berth status tell the same", () =>
   withAgent(
     async (agent) => {
