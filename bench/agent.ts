@@ -4,7 +4,11 @@ import { ask } from "../src/agent/ask.ts";
 import { cniCall, whereaboutsOn } from "./calls.ts";
 
 const AT_ONCE = 16;
-const IDLE_AFTER = 1_000;
+/**
+ * Milliseconds until an agent is at rest: half a second after a burst it collects its garbage and lets go of its code, and what of that
+ * runs all the same comes back within the next two.
+ */
+const IDLE_AFTER = 4_000;
 
 /** A node's agent for the length of a benchmark. */
 export class BenchAgent {
