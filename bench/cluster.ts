@@ -52,9 +52,7 @@ export async function measureCluster(
   };
   try {
     for (const count of AGENTS) {
-      const agents = await Promise.all(
-        Array.from({ length: count }, (_, index) => startAgent(folder, `node-${count}-${index}`)),
-      );
+      const agents = await startAgents(folder, count);
       const callers = shims(agents);
       try {
         await run("warm-up", 10 * count, callers);
@@ -163,6 +161,16 @@ async function leftAfter(server: ClusterServer, range: string, before: number): 
     if (left === 0 || performance.now() > deadline) return left;
     await Bun.sleep(250);
   }
+}
+
+/** All or none: one that does not start must not leave the others behind. */
+async function startAgents(folder: string, count: number): Promise<BenchAgent[]> {
+  const starting = Array.from({ length: count }, (_, index) => startAgent(folder, `node-${count}-${index}`));
+  const started = await Promise.allSettled(starting);
+  const agents = started.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  if (agents.length === count) return agents;
+  await Promise.all(agents.map((agent) => agent.stop()));
+  throw started.find((one) => one.status === "rejected")?.reason;
 }
 
 function startAgent(folder: string, node: string): Promise<BenchAgent> {

@@ -130,6 +130,20 @@ describe("verbs", () => {
     );
   });
 
+  test("CHECK: an address more than is wanted, of a write that came late, is no fault of the interface", async () => {
+    const second = { range: "10.0.1.0/24" };
+    await call({ ipRanges: [RANGE, second] });
+    const check = (address: string) => ({
+      verb: "CHECK",
+      top: { prevResult: { cniVersion: "1.1.0", ips: [{ address }] } },
+    });
+    expect(await call(RANGE, check("10.0.0.1/24"))).toBe("");
+    expect(await call(RANGE, check("10.0.0.9/24"))).toBe("100 CHECK: 10.0.0.1 is not in prevResult");
+    expect(await call({ ipRanges: [RANGE, second] }, check("10.0.0.1/24"))).toBe(
+      "100 CHECK: 10.0.1.1 is not in prevResult",
+    );
+  });
+
   test("STATUS: 50 when one of the pools is full, in the pool of each family", async () => {
     const dual = { ipRanges: [{ range: "10.0.0.0/24" }, { range: "fd00::/126" }] };
     expect(await call(dual, { verb: "STATUS" })).toBe("");

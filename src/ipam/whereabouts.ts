@@ -6,7 +6,7 @@ import { CniCode, type CniError, cniError } from "../cni/error.ts";
 import type { CniRequest } from "../cni/request.ts";
 import { type AssignedAddress, renderResult } from "../cni/result.ts";
 import type { StoreChoice, WhereaboutsConfig } from "../config/index.ts";
-import { formatAddress, sameAddress } from "../ip/address.ts";
+import { type Address, formatAddress, sameAddress } from "../ip/address.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Store } from "../store/store.ts";
 import { allocationFailure, storeFailure } from "./failure.ts";
@@ -137,12 +137,17 @@ async function check(request: CniRequest, host: Host): Promise<Result<string, Cn
     const msg = `${ifname} of sandbox ${sandbox} holds ${held.value.length} of ${wanted} addresses`;
     return fail(msg, "the store has lost them or another configuration made them; restart the pod");
   }
+  const isCarried = (address: Address) =>
+    previous.value.some((ip) => sameAddress(ip.address.address, address));
+  const foreign = held.value.filter(({ address }) => !isCarried(address)).map(({ address }) => address);
+  // One more than is wanted is harmless: a write of an ADD that died came late, and its DEL frees that address too.
+  const spare = held.value.length - wanted;
   const expected = [
-    ...held.value.map(({ address }) => address),
+    ...(foreign.length > spare ? foreign : []),
     ...wishes.value.fixed.map((ip) => ip.address.address),
   ];
   for (const address of expected) {
-    if (previous.value.some((ip) => sameAddress(ip.address.address, address))) continue;
+    if (isCarried(address)) continue;
     return fail(
       `${formatAddress(address)} is not in prevResult`,
       "the interface does not carry it; restart the pod",
