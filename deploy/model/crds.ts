@@ -88,7 +88,7 @@ const IP_POOL: Kind = {
     {
       range: text("The range in CIDR notation.", { maxLength: 64 }),
       // No schema for what it holds: with each write the server walks through that of every field of every allocation, which made
-      // three quarters of its work on a pool of thousands (docs/architecture.md). Whoever reads pools checks what it reads.
+      // two thirds of its work on a pool of thousands (docs/architecture.md). Whoever reads pools checks what it reads.
       allocations: {
         description: ALLOCATIONS,
         type: "object",

@@ -123,31 +123,24 @@ test("the engine runs with what suits a daemon, in the process that was started"
   }
 });
 
-test.each([
+const DAEMONS = [
   ["agent", "--socket"],
   ["dhcp-daemon", "--socketpath"],
-])("systemd's socket is used and left in place: berth %s", async (command, flag) => {
+] as const;
+
+/** A daemon that `launcher` starts with a listening socket: it answers there, and leaves the socket in place when it ends. */
+async function servesThere(
+  launcher: (agent: TestAgent) => readonly string[],
+  [command, flag]: readonly [string, string],
+  ready: (agent: TestAgent) => Promise<void>,
+): Promise<void> {
   const agent = new TestAgent();
-  // What systemd does: a listening socket as descriptor 3, and the environment of sd_listen_fds(3).
-  const script = `
-    import os, socket, sys
-    server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen(64)
-    os.dup2(server.fileno(), 3); os.set_inheritable(3, True); os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
-    os.execv(sys.argv[2], sys.argv[2:])`.replace(/^ {4}/gm, "");
-  const python = Bun.which("python3");
-  if (python === null) {
-    await agent.dispose();
-    throw new Error("python3 plays systemd here; install it");
-  }
-  const args = [agent.socket, BERTH, command, flag, agent.socket, "--state-dir", join(agent.folder, "state")];
-  const child = Bun.spawn([python, "-c", script, ...args, "--metrics-address", "off"], {
+  const state = ["--state-dir", join(agent.folder, "state"), "--metrics-address", "off"];
+  const child = Bun.spawn([...launcher(agent), BERTH, command, flag, agent.socket, ...state], {
     stderr: Bun.file(join(agent.folder, "log")),
   });
   try {
-    await until(
-      "the agent answers",
-      async () => existsSync(agent.socket) && (await agent.status()) !== undefined,
-    );
+    await ready(agent);
     expect((await through(agent, { verb: "ADD" })).exit).toBe(0);
     expect(agent.log()).toContain('"passed":true');
     child.kill("SIGTERM");
@@ -158,36 +151,41 @@ test.each([
     await child.exited;
     await agent.dispose();
   }
+}
+
+test.each(DAEMONS)("systemd's socket is used and left in place: berth %s", async (command, flag) => {
+  // What systemd does: a listening socket as descriptor 3, and the environment of sd_listen_fds(3).
+  const script = `
+    import os, socket, sys
+    server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen(64)
+    os.dup2(server.fileno(), 3); os.set_inheritable(3, True); os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    os.execv(sys.argv[2], sys.argv[2:])`.replace(/^ {4}/gm, "");
+  const python = Bun.which("python3");
+  if (python === null) throw new Error("python3 plays systemd here; install it");
+  await servesThere(
+    ({ socket }) => [python, "-c", script, socket],
+    [command, flag],
+    (agent) =>
+      until(
+        "the agent answers",
+        async () => existsSync(agent.socket) && (await agent.status()) !== undefined,
+      ),
+  );
 });
 
 const activator = Bun.which("systemd-socket-activate");
 
-test.skipIf(activator === null).each([
-  ["agent", "--socket"],
-  ["dhcp-daemon", "--socketpath"],
-])(
+test.skipIf(activator === null).each(DAEMONS)(
   `berth %s is started by systemd's own socket activation, at the first call${activator ? "" : ": no systemd-socket-activate here"}`,
-  async (command, flag) => {
-    const agent = new TestAgent();
-    const state = ["--state-dir", join(agent.folder, "state"), "--metrics-address", "off"];
-    const child = Bun.spawn(
-      [activator ?? "", "--listen", agent.socket, BERTH, command, flag, agent.socket, ...state],
-      { stderr: Bun.file(join(agent.folder, "log")) },
-    );
-    try {
-      await until("systemd listens", () => existsSync(agent.socket));
-      expect(agent.log()).not.toContain('"passed"'); // nothing runs yet
-      expect((await through(agent, { verb: "ADD" })).exit).toBe(0);
-      expect(agent.log()).toContain('"passed":true');
-      child.kill("SIGTERM");
-      expect(await child.exited).toBe(0);
-      expect(existsSync(agent.socket)).toBe(true);
-    } finally {
-      child.kill("SIGKILL");
-      await child.exited;
-      await agent.dispose();
-    }
-  },
+  (command, flag) =>
+    servesThere(
+      ({ socket }) => [activator ?? "", "--listen", socket],
+      [command, flag],
+      async (agent) => {
+        await until("systemd listens", () => existsSync(agent.socket));
+        expect(agent.log()).not.toContain('"passed"'); // nothing runs yet
+      },
+    ),
 );
 
 test("metrics, health and berth status tell the same", () =>

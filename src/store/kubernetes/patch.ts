@@ -1,6 +1,6 @@
 import type { Pool } from "../../allocation/pool.ts";
 import type { Address } from "../../ip/address.ts";
-import type { JsonPatch } from "../../kube/api.ts";
+import type { JsonPatch, KubeObject } from "../../kube/api.ts";
 import type { IPAllocation, IPPool } from "../../kube/objects.ts";
 import { offsetOf, sameAllocation } from "./entry.ts";
 
@@ -42,6 +42,15 @@ export function poolPatch(pool: Pool, object: IPPool, ops: readonly PoolOp[]): J
     else patch.push({ op: op.was ? "replace" : "add", path, value: op.allocation });
   }
   return patch;
+}
+
+/** The steps that put an annotation on an object of which this is still the version. */
+export function annotating({ metadata }: KubeObject, key: string, text: string): JsonPatch {
+  const { resourceVersion, annotations } = metadata;
+  return [
+    { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+    { op: "add", path: "/metadata/annotations", value: { ...annotations, [key]: text } },
+  ];
 }
 
 /** What the object says of a step; undefined object: there is none. */

@@ -9,6 +9,7 @@ import { backoff } from "../../kube/retry.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { Claimed } from "./claimed.ts";
 import { allocationOf, ownerOf } from "./entry.ts";
+import { annotating } from "./patch.ts";
 import { LATE } from "./pool-writer.ts";
 import type { Reservation, Sink, State } from "./state.ts";
 
@@ -144,13 +145,12 @@ export class Reserver {
 
   #adopt(mine: OverlappingRangeIPReservation, wanted: OverlappingRangeIPReservation, timeout: number) {
     const { clock } = this.#options;
-    const { name, namespace = this.#options.client.namespace, resourceVersion, annotations } = mine.metadata;
+    const { name, namespace = this.#options.client.namespace } = mine.metadata;
     const { [SLICE_NODE]: _, ...labels } = mine.metadata.labels ?? {};
     // A patch that changes nothing is no write, and whoever takes the old version away would take it from under us.
     const adopted = `${new Date(clock.now()).toISOString()} ${Math.floor(clock.random() * 2 ** 32).toString(16)}`;
     const patch = [
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-      { op: "add", path: "/metadata/annotations", value: { ...annotations, [ADOPTED]: adopted } },
+      ...annotating(mine, ADOPTED, adopted),
       { op: "add", path: "/metadata/labels", value: { ...labels, ...wanted.metadata.labels } },
       { op: "replace", path: "/spec", value: wanted.spec },
     ] as const;

@@ -48,6 +48,6 @@ export class Versions {
 }
 
 /** Versions of one kind can be compared as numbers (KEP-5504); anything else counts as the oldest. */
-function versionOf({ resourceVersion = "" }: ObjectMeta): bigint {
+export function versionOf({ resourceVersion = "" }: ObjectMeta): bigint {
   return /^[0-9]{1,20}$/.test(resourceVersion) ? BigInt(resourceVersion) : 0n;
 }

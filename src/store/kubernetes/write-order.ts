@@ -4,8 +4,10 @@ import { contains } from "../../ip/cidr.ts";
 import type { KubeClient } from "../../kube/api.ts";
 import { reservationName } from "../../kube/names.ts";
 import { type OverlappingRangeIPReservation, RESERVATIONS } from "../../kube/objects.ts";
+import { annotating } from "./patch.ts";
 import type { PoolRecord } from "./pool-record.ts";
 import { isWithin, type Reservation, type Sink, type State } from "./state.ts";
+import { versionOf } from "./versions.ts";
 
 /** Milliseconds for which a reservation tells that its node is about to write the pool: an ADD or DEL ends within 10 s. */
 const RECENT = 10_000;
@@ -93,7 +95,7 @@ export class WriteOrder {
     if (spec.node === undefined) return; // of Go whereabouts, which knows no order
     const said = leavingSince(reservation.object) ?? spec.since ?? "";
     if (!(Math.abs(clock.now() - Date.parse(said)) < RECENT)) return;
-    const version = BigInt(metadata.resourceVersion ?? 0);
+    const version = versionOf(metadata);
     this.#recent.set(metadata.name, { reservation, version, until: clock.elapsed() + RECENT });
   }
 
@@ -109,12 +111,8 @@ export class WriteOrder {
     const { client, clock, state, sink, node } = this.#options;
     const found = state.reservation(reservationName(pool.networkName, address));
     if (found?.object.spec.node !== node) return;
-    const { name, namespace = client.namespace, resourceVersion, annotations } = found.object.metadata;
-    const said = { ...annotations, [LEAVING]: new Date(clock.now()).toISOString() };
-    const patch = [
-      { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
-      { op: "add", path: "/metadata/annotations", value: said },
-    ] as const;
+    const { name, namespace = client.namespace } = found.object.metadata;
+    const patch = annotating(found.object, LEAVING, new Date(clock.now()).toISOString());
     const answer = await client.patch(
       RESERVATIONS,
       { name, namespace },
